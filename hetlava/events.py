@@ -1,0 +1,153 @@
+"""Spikes as events: which neuron fired at which step of which sample."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hetlava.arrays import ArrayRecord, Bool, Int, Int64
+from hetlava.errors import ValidationError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Events(ArrayRecord):
+    """Binary spikes of a batch of samples, compressed by step.
+
+    The neurons that fire at step ``t`` of sample ``b`` are
+    ``index[indptr[b * n_steps + t] : indptr[b * n_steps + t + 1]]``, ascending, each once.
+
+    Attributes
+    ----------
+    n_samples, n_steps, n_neurons : int
+    indptr : (n_samples * n_steps + 1,) int64
+    index : (n_events,) int32
+    """
+
+    n_samples: int
+    n_steps: int
+    n_neurons: int
+    indptr: Int64
+    index: Int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rows = self.n_samples * self.n_steps
+        if self.indptr.shape != (rows + 1,) or self.indptr.dtype != np.int64:
+            raise ValidationError(
+                f"events: indptr of shape {self.indptr.shape} {self.indptr.dtype}, "
+                f"expected ({rows + 1},) int64"
+            )
+        if self.index.ndim != 1 or self.index.dtype != np.int32:
+            raise ValidationError(f"events: index is {self.index.dtype}, expected (n,) int32")
+        ordered = self.indptr[0] == 0 and bool(np.all(np.diff(self.indptr) >= 0))
+        if not ordered or self.indptr[-1] != self.index.size:
+            raise ValidationError("events: indptr does not count the events in order")
+        self._check_index()
+
+    def _check_index(self) -> None:
+        if not self.index.size:
+            return
+        if self.index.min() < 0 or self.index.max() >= self.n_neurons:
+            raise ValidationError(
+                f"events: neurons {self.index.min()} .. {self.index.max()} outside "
+                f"[0, {self.n_neurons - 1}]"
+            )
+        falls = np.flatnonzero(np.diff(self.index) <= 0) + 1
+        if not np.all(np.isin(falls, self.indptr)):
+            raise ValidationError("events: neurons of one step are not ascending, each once")
+
+    @property
+    def n_events(self) -> int:
+        """Number of spikes in all samples."""
+        return int(self.index.size)
+
+    def samples(self, start: int, stop: int) -> "Events":
+        """Return the samples ``start .. stop - 1``."""
+        start, stop, _ = slice(start, stop).indices(self.n_samples)
+        rows = self.indptr[start * self.n_steps : stop * self.n_steps + 1]
+        return Events(
+            n_samples=stop - start,
+            n_steps=self.n_steps,
+            n_neurons=self.n_neurons,
+            indptr=rows - rows[0],
+            index=self.index[rows[0] : rows[-1]],
+        )
+
+    def take(self, which: npt.ArrayLike) -> "Events":
+        """Return the samples ``which`` (k,), in that order."""
+        return concatenate([self.samples(int(i), int(i) + 1) for i in np.asarray(which)])
+
+    def counts(self) -> Int64:
+        """Return the spikes of every neuron in every sample, (n_samples, n_neurons) int64."""
+        per_sample = np.diff(self.indptr[:: self.n_steps])
+        sample = np.repeat(np.arange(self.n_samples), per_sample)
+        flat = np.bincount(
+            sample * self.n_neurons + self.index, minlength=self.n_samples * self.n_neurons
+        )
+        return flat.reshape(self.n_samples, self.n_neurons).astype(np.int64)
+
+    def to_dense(self) -> Bool:
+        """Return (n_steps, n_samples, n_neurons) bool."""
+        dense = np.zeros((self.n_samples * self.n_steps, self.n_neurons), bool)
+        dense[np.repeat(np.arange(len(dense)), np.diff(self.indptr)), self.index] = True
+        shaped = dense.reshape(self.n_samples, self.n_steps, self.n_neurons)
+        return np.ascontiguousarray(shaped.transpose(1, 0, 2))
+
+
+def from_dense(spikes: npt.NDArray[np.generic]) -> Events:
+    """Return the events of dense binary spikes (n_steps, n_samples, n_neurons)."""
+    if spikes.ndim != 3:
+        raise ValidationError(
+            f"spikes of shape {spikes.shape}, expected (n_steps, n_samples, n_neurons)"
+        )
+    n_steps, n_samples, n_neurons = spikes.shape
+    rows = np.ascontiguousarray(spikes.transpose(1, 0, 2)).reshape(n_samples * n_steps, n_neurons)
+    return Events(
+        n_samples=n_samples,
+        n_steps=n_steps,
+        n_neurons=n_neurons,
+        indptr=np.concatenate([[0], np.cumsum(np.count_nonzero(rows, axis=1))]).astype(np.int64),
+        index=np.nonzero(rows)[1].astype(np.int32),
+    )
+
+
+def from_coordinates(
+    sample: Int64, step: Int64, neuron: Int64, *, n_samples: int, n_steps: int, n_neurons: int
+) -> Events:
+    """Return the events at (sample, step, neuron); doubled ones count once, order is free."""
+    for name, value, limit in (
+        ("sample", sample, n_samples),
+        ("step", step, n_steps),
+        ("neuron", neuron, n_neurons),
+    ):
+        if value.size and not 0 <= value.min() <= value.max() < limit:
+            raise ValidationError(
+                f"events: {name} {value.min()} .. {value.max()} outside [0, {limit - 1}]"
+            )
+    rows = sample.astype(np.int64) * n_steps + step
+    key = np.unique(rows * n_neurons + neuron)
+    per_row = np.bincount(key // n_neurons, minlength=n_samples * n_steps)
+    return Events(
+        n_samples=n_samples,
+        n_steps=n_steps,
+        n_neurons=n_neurons,
+        indptr=np.concatenate([[0], np.cumsum(per_row)]).astype(np.int64),
+        index=(key % n_neurons).astype(np.int32),
+    )
+
+
+def concatenate(parts: Iterable[Events]) -> Events:
+    """Join batches of equal ``n_steps`` and ``n_neurons`` along the samples."""
+    parts = list(parts)
+    if not parts or len({(p.n_steps, p.n_neurons) for p in parts}) != 1:
+        raise ValidationError("events: nothing to join, or parts of different shape")
+    starts = np.cumsum([0, *(p.n_events for p in parts)])
+    rows = [p.indptr[1:] + start for p, start in zip(parts, starts, strict=False)]
+    return Events(
+        n_samples=sum(p.n_samples for p in parts),
+        n_steps=parts[0].n_steps,
+        n_neurons=parts[0].n_neurons,
+        indptr=np.concatenate([np.zeros(1, np.int64), *rows]),
+        index=np.concatenate([p.index for p in parts]),
+    )

@@ -1,0 +1,134 @@
+"""The float network: populations and projections in seconds and volts; what trainers produce."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+
+from hetlava.arrays import ArrayRecord, Float, require
+from hetlava.errors import ValidationError
+from hetlava.graph import check_wiring, population_sizes
+from hetlava.neurons.cuba import CubaLI, Discretisation
+
+Readout = Literal["spike-count", "max-voltage", "mean-voltage", "last-voltage"]
+DT_MAX = 1.0  # [s]; a longer step is a mistake of unit
+
+Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Population(ArrayRecord):
+    """A named group of neurons of one model."""
+
+    name: str
+    neurons: CubaLI
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Projection(ArrayRecord):
+    """All-to-all synapses from a population (or ``"input"``) to a population, one step of delay.
+
+    Attributes
+    ----------
+    source, target : str
+        Names of populations; ``source`` may be ``"input"``.
+    weights : (n_post, n_pre) float64
+        What one spike adds to the current of the target [V per step].
+    grid : float
+        Step [V] of the grid that the weights were trained on, 0 if none. Quantisation keeps the
+        grid where the chip can hold it, so that nothing is rounded twice.
+    """
+
+    source: str
+    target: str
+    weights: Float
+    grid: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weights.ndim != 2 or self.weights.dtype != np.float64:
+            raise ValidationError(
+                f"projection {self.source} -> {self.target}: weights of shape "
+                f"{self.weights.shape} {self.weights.dtype}, expected (n_post, n_pre) float64"
+            )
+        label = f"projection {self.source} -> {self.target}: weights"
+        require(self.weights, np.isfinite(self.weights), label, "are not finite")
+        if not 0 <= self.grid < np.inf:
+            raise ValidationError(f"{label}: grid {self.grid} is not a step of at least 0")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_post, n_pre)."""
+        return self.weights.shape[0], self.weights.shape[1]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Network(ArrayRecord):
+    """A spiking network in physical units.
+
+    Attributes
+    ----------
+    dt : float
+        Length of a step [s].
+    n_inputs : int
+        Number of input channels.
+    n_steps : int
+        Steps per sample that the network was made for.
+    populations, projections : tuple
+        The graph; loops and skips are allowed, every projection delays by one step.
+    output : str
+        The population that is read out.
+    readout : str
+        How classes are scored: by ``spike-count`` or by a voltage of an integrator.
+    discretisation : str
+        ``exponential`` or ``euler``, see :mod:`hetlava.neurons.cuba`.
+    reset : str
+        ``zero``: a spike sets the voltage to ``v_reset``.
+    metadata : mapping of str to plain values
+        Where the network comes from: data set, trainer, seed.
+    """
+
+    dt: float
+    n_inputs: int
+    n_steps: int
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    output: str
+    readout: Readout = "spike-count"
+    discretisation: Discretisation = "exponential"
+    reset: Literal["zero"] = "zero"
+    metadata: Mapping[str, Plain] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_header(self.dt, self.n_steps, self.readout, self.discretisation, self.reset)
+        sizes = population_sizes(self.n_inputs, ((p.name, p.neurons.n) for p in self.populations))
+        check_wiring(sizes, self.projections, self.output)
+        check_readout(self.readout, self.population(self.output).neurons.spiking)
+
+    def population(self, name: str) -> Population:
+        """Return the population of that name."""
+        return next(p for p in self.populations if p.name == name)
+
+
+def check_header(dt: float, n_steps: int, readout: str, discretisation: str, reset: str) -> None:
+    """Check what the float and the integer network have in common."""
+    if not 0 < dt <= DT_MAX:
+        raise ValidationError(f"dt is {dt} s, expected above 0 and at most {DT_MAX} s")
+    if n_steps < 1:
+        raise ValidationError(f"n_steps is {n_steps}, expected at least 1")
+    for what, value, known in (
+        ("readout", readout, get_args(Readout)),
+        ("discretisation", discretisation, get_args(Discretisation)),
+        ("reset", reset, ("zero",)),
+    ):
+        if value not in known:
+            raise ValidationError(f"{what} {value!r} is unknown; known: {', '.join(known)}")
+
+
+def check_readout(readout: str, spiking: bool) -> None:
+    """Check that spikes are counted of spiking neurons and voltages read of integrators."""
+    if (readout == "spike-count") != spiking:
+        kind = "spiking neurons" if spiking else "integrators without spikes"
+        raise ValidationError(f"readout {readout!r} does not fit an output of {kind}")

@@ -1,0 +1,96 @@
+"""What any run gives: spikes, chosen traces, class scores, counts of work, and how it was made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from hetlava.arrays import AnyArray, ArrayRecord, Float, Int64
+from hetlava.errors import ValidationError
+from hetlava.events import Events
+from hetlava.network import Readout
+
+Provenance = Literal["reference", "simulated", "emulated", "hardware"]
+PROBES = ("u", "v")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Recording(ArrayRecord):
+    """The result of running a network on a batch.
+
+    Attributes
+    ----------
+    target : str
+        What ran it: ``engine``, ``reference``, ``float``, ``lava-cpu``.
+    provenance : str
+        ``reference`` (floating point), ``simulated``, ``emulated`` or ``hardware``.
+    names : tuple of str
+        The populations, in the order of the other tuples.
+    spikes : tuple of Events
+        Spikes of every population.
+    u, v : tuple of (n_steps, n_samples, n) arrays, or empty
+        Traces of every population when probed; ``v`` after the reset.
+    scores : (n_samples, n_classes) float64
+        What the readout gave; the class is the first largest.
+    seconds : float
+        Wall time of the run.
+    synops : (n_samples,) int64
+        Effective synaptic operations, one per spike and non-zero weight that it meets
+        (NeuroBench's definition).
+    details : mapping of str to plain values
+        Versions, threads and whatever the target wants to say.
+    """
+
+    target: str
+    provenance: Provenance
+    names: tuple[str, ...]
+    spikes: tuple[Events, ...]
+    scores: Float
+    seconds: float
+    synops: Int64
+    u: tuple[AnyArray, ...] = ()
+    v: tuple[AnyArray, ...] = ()
+    details: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.names) != len(self.spikes):
+            raise ValidationError("recording: as many names as spike trains are needed")
+        for traces in (self.u, self.v):
+            if traces and len(traces) != len(self.names):
+                raise ValidationError("recording: a trace is needed for every population or none")
+
+    @property
+    def predictions(self) -> Int64:
+        """The class with the first largest score of each sample, (n_samples,) int64."""
+        best: Int64 = np.argmax(self.scores, axis=1).astype(np.int64)
+        return best
+
+    def of(self, name: str) -> Events:
+        """Return the spikes of the population of that name."""
+        return self.spikes[self.names.index(name)]
+
+
+def score(readout: Readout, spikes: Events, v: AnyArray | None) -> Float:
+    """Score the classes of every sample, (n_samples, n) float64.
+
+    Parameters
+    ----------
+    readout : str
+        ``spike-count`` needs ``spikes``; the voltages need ``v`` (n_steps, n_samples, n).
+    """
+    if readout == "spike-count":
+        return spikes.counts().astype(np.float64)
+    if v is None:
+        raise ValidationError(f"readout {readout!r} needs the voltage of the output")
+    # integers are summed as integers, so that a mean never depends on the order of its terms
+    exact = np.float64 if v.dtype.kind == "f" else np.int64
+    scores: Float
+    if readout == "max-voltage":
+        scores = v.max(axis=0).astype(np.float64)
+    elif readout == "last-voltage":
+        scores = v[-1].astype(np.float64)
+    else:
+        scores = v.sum(axis=0, dtype=exact) / len(v)
+    return scores

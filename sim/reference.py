@@ -1,0 +1,96 @@
+"""The judge: the integer equations in plain numpy, slow and obvious."""
+
+import time
+from collections.abc import Collection
+
+import numpy as np
+
+from hetlava.arrays import Bool, Int
+from hetlava.errors import ValidationError
+from hetlava.events import Events, from_dense
+from hetlava.fixedpoint import shift, wrap_int32
+from hetlava.graph import INPUT
+from hetlava.neurons.cuba import CubaState, step
+from hetlava.quantised import QuantisedNetwork, QuantisedProjection
+from hetlava.recording import PROBES, Recording, score
+from hetlava.sim.synops import effective_synops
+
+
+def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) -> Recording:
+    """Run the network step by step.
+
+    Parameters
+    ----------
+    net : QuantisedNetwork
+    inputs : Events
+        Input spikes of ``net.n_inputs`` channels.
+    probes : collection of ``"u"`` and ``"v"``
+        Traces to keep.
+
+    Raises
+    ------
+    ValidationError
+        If the input has another number of channels or a probe is unknown.
+    """
+    check_run(net.n_inputs, inputs, probes)
+    start = time.perf_counter()
+    x = inputs.to_dense()
+    states = {p.name: _rest(inputs.n_samples, p.registers.n) for p in net.populations}
+    history: dict[str, list[CubaState]] = {p.name: [] for p in net.populations}
+    sent: dict[str, Bool] = {name: state.s for name, state in states.items()}
+    for t in range(inputs.n_steps):
+        sent[INPUT] = x[t - 1] if t else np.zeros_like(x[0])
+        a_in = {p.name: np.zeros_like(states[p.name].u) for p in net.populations}
+        for projection in net.projections:
+            a_in[projection.target] += synaptic_input(projection, sent[projection.source])
+        for p in net.populations:
+            states[p.name] = step(p.registers, states[p.name], a_in[p.name])
+            history[p.name].append(states[p.name])
+            sent[p.name] = states[p.name].s
+    return _recording(net, inputs, history, probes, time.perf_counter() - start)
+
+
+def synaptic_input(projection: QuantisedProjection, s: Bool) -> Int:
+    """Return what spikes (n_samples, n_pre) give to the target, (n_samples, n_post) int32."""
+    total = s.astype(np.int64) @ projection.weights.T.astype(np.int64)
+    return wrap_int32(shift(total, projection.weight_exp))
+
+
+def check_run(n_inputs: int, inputs: Events, probes: Collection[str]) -> None:
+    """Check that the input fits the network and the probes exist."""
+    if inputs.n_neurons != n_inputs:
+        raise ValidationError(
+            f"the input has {inputs.n_neurons} channels, the network takes {n_inputs}"
+        )
+    unknown = sorted(set(probes) - set(PROBES))
+    if unknown:
+        raise ValidationError(f"probe {unknown[0]!r} is unknown; known: {', '.join(PROBES)}")
+
+
+def _rest(n_samples: int, n: int) -> CubaState:
+    zero = np.zeros((n_samples, n), np.int32)
+    return CubaState(zero, zero, zero.astype(bool))
+
+
+def _recording(
+    net: QuantisedNetwork,
+    inputs: Events,
+    history: dict[str, list[CubaState]],
+    probes: Collection[str],
+    seconds: float,
+) -> Recording:
+    names = tuple(p.name for p in net.populations)
+    u = {n: np.stack([state.u for state in history[n]]) for n in names}
+    v = {n: np.stack([state.v for state in history[n]]) for n in names}
+    spikes = {n: from_dense(np.stack([state.s for state in history[n]])) for n in names}
+    return Recording(
+        target="reference",
+        provenance="simulated",
+        names=names,
+        spikes=tuple(spikes[n] for n in names),
+        u=tuple(u[n] for n in names) if "u" in probes else (),
+        v=tuple(v[n] for n in names) if "v" in probes else (),
+        scores=score(net.readout, spikes[net.output], v[net.output]),
+        seconds=seconds,
+        synops=effective_synops(net.projections, {INPUT: inputs, **spikes}),
+    )

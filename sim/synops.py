@@ -1,0 +1,30 @@
+"""Counts of synaptic work, in NeuroBench's terms."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from hetlava.arrays import Int64
+from hetlava.events import Events
+from hetlava.network import Projection
+from hetlava.quantised import QuantisedProjection
+
+
+def effective_synops(
+    projections: Iterable[Projection | QuantisedProjection], spikes: dict[str, Events]
+) -> Int64:
+    """Count a synaptic operation per spike and non-zero weight, (n_samples,) int64.
+
+    ``spikes`` maps the name of every source (``"input"`` included) to its events. Spikes of the
+    last step are counted too: they are sent, though nothing after the run sees them.
+
+    References
+    ----------
+    NeuroBench 2.3.0, "effective synaptic operations".
+    """
+    n_samples = next(iter(spikes.values())).n_samples
+    total = np.zeros(n_samples, np.int64)
+    for projection in projections:
+        fan_out = np.count_nonzero(projection.weights, axis=0)
+        total += spikes[projection.source].counts() @ fan_out
+    return total
