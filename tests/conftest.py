@@ -1,0 +1,151 @@
+"""Fixtures that every test may use, and the rules by which marked tests run or are skipped."""
+
+import importlib.util
+import os
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hetlava.events import Events, from_dense
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+
+RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
+READOUTS = ("max-voltage", "mean-voltage", "last-voltage")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    has_lava = all(importlib.util.find_spec(name) for name in ("lava", "torch"))
+    reasons = {
+        "slow": None if config.getoption("--slow") else "slow: run with --slow",
+        "data": None if os.environ.get("HETLAVA_DATA") else "HETLAVA_DATA is not set",
+        "lava": None if has_lava else "lava is not installed (make setup)",
+    }
+    for item in items:
+        for marker, reason in reasons.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator that starts alike in every test."""
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def random_network() -> RandomNetwork:
+    """``random_network(rng, extreme=False, ...)`` draws a network and an input for it.
+
+    ``extreme``: any register that the records allow, words that wrap and saturate included;
+    otherwise a network with moderate activity. ``loops=False`` keeps it feed-forward and
+    ``readout=False`` without integrators, for targets that know no others.
+    """
+    return draw_network
+
+
+def draw_network(
+    rng: np.random.Generator,
+    *,
+    extreme: bool = False,
+    loops: bool = True,
+    readout: bool = True,
+    max_neurons: int = 40,
+) -> tuple[QuantisedNetwork, Events]:
+    """Return a random network of 1 to 4 populations and a batch of random spikes."""
+    n_populations, n_inputs = int(rng.integers(1, 5)), int(rng.integers(1, max_neurons))
+    names = [f"p{k}" for k in range(n_populations)]
+    integrates = readout and bool(rng.random() < 0.4)
+    populations = tuple(
+        QuantisedPopulation(
+            name=name,
+            registers=draw_registers(
+                rng,
+                int(rng.integers(1, max_neurons)),
+                extreme=extreme,
+                spiking=not (integrates and name == names[-1]),
+            ),
+        )
+        for name in names
+    )
+    sizes = {"input": n_inputs} | {p.name: p.registers.n for p in populations}
+    projections = tuple(
+        draw_projection(rng, sizes, *ends, extreme=extreme)
+        for ends in draw_wires(rng, names, loops)
+    )
+    net = QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=n_inputs,
+        n_steps=int(rng.integers(1, 30)),
+        populations=populations,
+        projections=projections,
+        output=names[-1],
+        readout=str(rng.choice(READOUTS)) if integrates else "spike-count",
+    )
+    rate = rng.choice([0.0, 0.05, 0.3, 1.0]) if extreme else rng.uniform(0.05, 0.3)
+    shape = (net.n_steps, int(rng.integers(1, 5)), n_inputs)
+    return net, from_dense(rng.random(shape) < rate)
+
+
+def draw_wires(rng: np.random.Generator, names: list[str], loops: bool) -> list[tuple[str, str]]:
+    """Return a chain from the input, with skips, doubled wires and (if asked) loops on top."""
+    chain = list(zip(["input", *names], names, strict=False))
+    every = [(a, b) for a in ["input", *names] for b in names]
+    order = {name: k for k, name in enumerate(["input", *names])}
+    free = [w for w in every if loops or order[w[0]] < order[w[1]]]
+    picked = rng.integers(0, len(free), size=int(rng.integers(0, 5)))
+    return chain + [free[k] for k in picked]
+
+
+def draw_projection(
+    rng: np.random.Generator, sizes: dict[str, int], source: str, target: str, *, extreme: bool
+) -> QuantisedProjection:
+    """Return mixed even, one-sign odd, full-scale or sparse weights with an exponent."""
+    shape = (sizes[target], sizes[source])
+    kinds = [
+        lambda: rng.integers(-128, 128, shape) * 2,
+        lambda: rng.integers(0, 256, shape),
+        lambda: -rng.integers(0, 256, shape),
+        lambda: rng.integers(-128, 128, shape) * 2 * (rng.random(shape) < 0.2),
+    ]
+    full = [lambda: np.full(shape, -256), lambda: np.full(shape, 255), lambda: np.zeros(shape)]
+    weights = rng.choice(np.array(kinds + full * extreme, dtype=object))()
+    exponent = int(rng.integers(-16, 17)) if extreme else int(rng.integers(-3, 4))
+    return QuantisedProjection(
+        source=source, target=target, weights=weights.astype(np.int16), weight_exp=exponent
+    )
+
+
+def draw_registers(
+    rng: np.random.Generator, n: int, *, extreme: bool, spiking: bool = True
+) -> CubaRegisters:
+    """Return per-neuron registers; the extreme ones hold every end of every range."""
+    ends = {
+        "du": (-1, 4095, [-1, 0, 4094, 4095]),
+        "dv": (0, 4096, [0, 1, 4095, 4096]),
+        "vth": (0, 1 << 17, [0, 1, (1 << 17) - 1, 1 << 17]),
+        "bias_mant": (-(1 << 15), (1 << 15) - 1, [-(1 << 15), -1, 0, (1 << 15) - 1]),
+        "bias_exp": (-15, 15, [-15, 0, 15]),
+    }
+    usual = {
+        "du": (100, 2000),
+        "dv": (20, 1000),
+        "vth": (50, 2000),
+        "bias_mant": (-40, 60),
+        "bias_exp": (0, 6),
+    }
+
+    def draw(name: str) -> np.ndarray:
+        low, high, edges = ends[name]
+        if extreme:
+            any_value = rng.integers(low, high + 1, n)
+            return np.where(rng.random(n) < 0.5, rng.choice(edges, n), any_value).astype(np.int32)
+        return rng.integers(*usual[name], n).astype(np.int32)
+
+    return CubaRegisters(**{name: draw(name) for name in ends}, spiking=spiking)
