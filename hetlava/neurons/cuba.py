@@ -118,6 +118,22 @@ def coefficients(neurons: CubaLI, dt: float, discretisation: Discretisation) -> 
     return Coefficients(alpha, beta, np.full(neurons.n, np.inf), bias, np.zeros(neurons.n))
 
 
+class CubaFloatState(NamedTuple):
+    """State after a step in volts: ``u``, ``v`` (after the reset) float64, ``s`` bool."""
+
+    u: Float
+    v: Float
+    s: Bool
+
+
+def step_float(c: Coefficients, state: CubaFloatState, drive: Float) -> CubaFloatState:
+    """Advance one step with the synaptic input ``drive`` (..., n) [V], nothing rounded."""
+    u = c.alpha * state.u + drive
+    v = c.beta * state.v + u + c.bias
+    s: Bool = v > c.threshold
+    return CubaFloatState(u, np.where(s, c.reset, v), s)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CubaRegisters(ArrayRecord):
     """CUBA neurons as a Loihi core holds them, one word per neuron, with Lava's names.

@@ -1,0 +1,84 @@
+"""The error budget: what rounding did to time constants, weights and thresholds, as plain data."""
+
+import numpy as np
+
+from hetlava.arrays import Float, Int
+from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, decay_tau
+from hetlava.network import Plain, Population, Projection
+from hetlava.neurons.cuba import CubaLIF
+from hetlava.quantised import QuantisedPopulation, QuantisedProjection
+
+# Mean loss of a truncation toward zero, in units of the last place (measured on the decay rule).
+TRUNCATION_LOSS = 0.494
+
+
+def spread(relative: Float) -> dict[str, Plain]:
+    """Return median, 95th percentile and worst of absolute values, in percent."""
+    percent = 100 * np.abs(relative)
+    return {
+        "median": float(np.median(percent)),
+        "p95": float(np.percentile(percent, 95)),
+        "worst": float(np.max(percent)),
+    }
+
+
+def truncation_leak(d: Int, amplitude: Float) -> Float:
+    """Return the relative error of a decay that truncation toward zero adds at an amplitude.
+
+    Parameters
+    ----------
+    d : (n,) int32
+        Decay words, at least 1.
+    amplitude : (n,) float64
+        Magnitude of the state, in its own units.
+    """
+    leak: Float = TRUNCATION_LOSS * (1 << DECAY_BITS) / (d * np.maximum(amplitude, 1.0))
+    return leak
+
+
+def population_budget(
+    population: Population, quantised: QuantisedPopulation, dt: float, dead: int, saturated: int
+) -> dict[str, Plain]:
+    """Say what rounding did to the neurons of a population.
+
+    ``dead_words`` counts decays that rounded to 0 and were set to 1, ``saturated_words`` those
+    above the register's largest word. ``leak`` is the relative error of the membrane's decay by
+    truncation at half threshold.
+    """
+    neurons, registers = population.neurons, quantised.registers
+    row: dict[str, Plain] = {
+        "kind": "population",
+        "name": population.name,
+        "n": neurons.n,
+        "scale": quantised.scale,
+        "tau_mem": spread(decay_tau(registers.dv, dt) / neurons.tau_mem - 1),
+        "tau_syn": spread(decay_tau(registers.du + 1, dt) / neurons.tau_syn - 1),
+        "dead_words": dead,
+        "saturated_words": saturated,
+    }
+    if isinstance(neurons, CubaLIF):
+        vth = registers.vth.astype(np.float64) * (1 << STATE_SHIFT)
+        row["vth"] = spread(vth / (quantised.scale * neurons.v_threshold) - 1)
+        row["vth_mant"] = int(np.median(registers.vth))
+        row["leak"] = spread(truncation_leak(registers.dv, vth / 2))
+    return row
+
+
+def projection_budget(
+    projection: Projection, quantised: QuantisedProjection, scale: float
+) -> dict[str, Plain]:
+    """Say what rounding did to the weights of a projection; errors relative to their rms."""
+    step = 2.0 ** (STATE_SHIFT + quantised.weight_exp)
+    error = quantised.weights * (step / scale) - projection.weights
+    rms = float(np.sqrt(np.mean(projection.weights**2))) or 1.0
+    return {
+        "kind": "projection",
+        "name": f"{projection.source} -> {projection.target}",
+        "shape": list(projection.shape),
+        "weight_exp": quantised.weight_exp,
+        "weight_bits": quantised.weight_bits,
+        "rms_error": 100 * float(np.sqrt(np.mean(error**2))) / rms,
+        "worst_error": 100 * float(np.max(np.abs(error), initial=0.0)) / rms,
+        "saturated": int(np.count_nonzero(np.abs(error) > 2 * step / scale)),
+        "zeros": int(np.count_nonzero(quantised.weights == 0)),
+    }

@@ -1,0 +1,100 @@
+"""The float reference: the discrete equations in double precision, nothing rounded."""
+
+import time
+from collections.abc import Collection
+
+import numpy as np
+
+from hetlava.arrays import AnyArray
+from hetlava.events import Events, concatenate, from_dense
+from hetlava.graph import INPUT
+from hetlava.network import Network
+from hetlava.neurons.cuba import CubaFloatState, coefficients, step_float
+from hetlava.recording import Recording, score
+from hetlava.sim.reference import check_run
+from hetlava.sim.synops import effective_synops
+
+CHUNK = 128  # samples held densely at a time
+
+
+def run(net: Network, inputs: Events, *, probes: Collection[str] = ()) -> Recording:
+    """Run a float network step by step in float64.
+
+    Parameters
+    ----------
+    net : Network
+    inputs : Events
+        Input spikes of ``net.n_inputs`` channels.
+    probes : collection of ``"u"`` and ``"v"``
+        Traces to keep [V].
+
+    Raises
+    ------
+    ValidationError
+        If the input has another number of channels or a probe is unknown.
+    """
+    check_run(net.n_inputs, inputs, probes)
+    start = time.perf_counter()
+    parts = [
+        _run_chunk(net, inputs.samples(i, i + CHUNK), probes)
+        for i in range(0, inputs.n_samples, CHUNK)
+    ]
+    names = tuple(p.name for p in net.populations)
+    spikes = {n: concatenate(part.spikes[i] for part in parts) for i, n in enumerate(names)}
+    return Recording(
+        target="float",
+        provenance="reference",
+        names=names,
+        spikes=tuple(spikes.values()),
+        u=_joined([part.u for part in parts]),
+        v=_joined([part.v for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        seconds=time.perf_counter() - start,
+        synops=effective_synops(net.projections, {INPUT: inputs, **spikes}),
+    )
+
+
+def _run_chunk(net: Network, inputs: Events, probes: Collection[str]) -> Recording:
+    x = inputs.to_dense()
+    rule = {p.name: coefficients(p.neurons, net.dt, net.discretisation) for p in net.populations}
+    rest = {name: np.zeros((inputs.n_samples, c.alpha.size)) for name, c in rule.items()}
+    state = {name: CubaFloatState(zero, zero, zero > 0) for name, zero in rest.items()}
+    history: dict[str, list[CubaFloatState]] = {name: [] for name in rule}
+    for t in range(inputs.n_steps):
+        sent = {name: s.s for name, s in state.items()}
+        sent[INPUT] = x[t - 1] if t else np.zeros_like(x[0])
+        drive = dict(rest)
+        for p in net.projections:
+            drive[p.target] = drive[p.target] + sent[p.source] @ p.weights.T
+        state = {name: step_float(rule[name], state[name], drive[name]) for name in rule}
+        for name in rule:
+            history[name].append(state[name])
+    return _recording(net, history, probes)
+
+
+def _recording(
+    net: Network, history: dict[str, list[CubaFloatState]], probes: Collection[str]
+) -> Recording:
+    names = tuple(history)
+    u = {n: np.stack([s.u for s in history[n]]) for n in names if "u" in probes}
+    v = {
+        n: np.stack([s.v for s in history[n]])
+        for n in names
+        if "v" in probes or (n == net.output and net.readout != "spike-count")
+    }
+    spikes = {n: from_dense(np.stack([s.s for s in history[n]])) for n in names}
+    return Recording(
+        target="float",
+        provenance="reference",
+        names=names,
+        spikes=tuple(spikes.values()),
+        u=tuple(u.values()),
+        v=tuple(v.values()) if "v" in probes else (),
+        scores=score(net.readout, spikes[net.output], v.get(net.output)),
+        seconds=0.0,
+        synops=np.zeros(spikes[net.output].n_samples, np.int64),
+    )
+
+
+def _joined(parts: list[tuple[AnyArray, ...]]) -> tuple[AnyArray, ...]:
+    return tuple(np.concatenate(traces, axis=1) for traces in zip(*parts, strict=True))
