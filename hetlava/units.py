@@ -1,0 +1,73 @@
+"""Times as people write them: a number that always carries its unit."""
+
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+from hetlava.errors import ValidationError
+
+POWERS: Mapping[str, int] = MappingProxyType({"s": 0, "ms": -3, "us": -6})
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_QUANTITY = re.compile(rf"({_NUMBER})\s*(.*)")
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds of ``20ms``, ``0.02 s`` or ``500us``, rounded once.
+
+    Raises
+    ------
+    ValidationError
+        If it is no number, or its unit is missing or unknown.
+
+    Examples
+    --------
+    >>> parse_time("20ms")
+    0.02
+    """
+    match = _QUANTITY.fullmatch(text.strip())
+    if match is None:
+        raise ValidationError(f"{text!r} is not a time; write a number and its unit, as 20ms")
+    number, unit = match.groups()
+    if not unit:
+        raise ValidationError(f"{number} has no unit; write {number}ms, {number}s or {number}us")
+    if unit not in POWERS:
+        raise ValidationError(f"{text!r}: unit {unit!r} is unknown; known: {', '.join(POWERS)}")
+    try:
+        return float(Decimal(number).scaleb(POWERS[unit]))
+    except ArithmeticError:  # an exponent that no decimal holds
+        raise ValidationError(f"{text!r} is too large or too small for a time") from None
+
+
+def format_time(seconds: float) -> str:
+    """Write a time so that :func:`parse_time` gives the same float back.
+
+    Examples
+    --------
+    >>> [format_time(t) for t in (2.0, 0.02, 5e-7)]
+    ['2s', '20ms', '0.5us']
+    """
+    exact = Decimal(repr(float(seconds)))
+    if not exact.is_finite():
+        return f"{seconds} s"
+    unit = "s" if abs(exact) >= 1 else "ms" if abs(exact) >= Decimal("1e-4") else "us"
+    return f"{exact.scaleb(-POWERS[unit]).normalize():f}{unit}"
+
+
+def parse_number(text: str) -> float:
+    """Return a plain number without unit.
+
+    Raises
+    ------
+    ValidationError
+        If it is none, or is not finite.
+    """
+    if re.fullmatch(_NUMBER, text.strip()) is None or not math.isfinite(float(text)):
+        raise ValidationError(f"{text!r} is not a plain number")
+    return float(text)
+
+
+def format_number(value: float) -> str:
+    """Write a number so that :func:`parse_number` gives the same float back; 3.0 is ``3``."""
+    return repr(float(value)).removesuffix(".0")
