@@ -27,3 +27,7 @@ class DataError(HetlavaError, OSError):
 
 class MissingPackageError(HetlavaError, ImportError):
     """An optional package is not installed; the message holds the line that installs it."""
+
+
+class TargetError(HetlavaError, RuntimeError):
+    """A target failed while it ran: it crashed, hung, or lost its connection."""

@@ -1,0 +1,171 @@
+"""Runs an integer network as a Lava process graph, with Lava's own bit-accurate models."""
+
+import time
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+
+from hetlava.arrays import AnyArray, Int64
+from hetlava.errors import ValidationError
+from hetlava.events import Events, from_dense
+from hetlava.export.lava_import import enable_lava
+from hetlava.export.lava_models import Lif, dense_parts, dense_process, lif_process
+from hetlava.export.lava_runtime import PATIENCE, run_graphs, shared, supervise
+from hetlava.graph import INPUT
+from hetlava.quantised import QuantisedNetwork
+from hetlava.recording import Recording, score
+from hetlava.sim.reference import check_run
+from hetlava.sim.synops import effective_synops
+
+STATES = {"u": np.int32, "v": np.int32, "spikes": np.bool_}
+
+
+def run(
+    net: QuantisedNetwork,
+    inputs: Events,
+    *,
+    probes: Collection[str] = (),
+    lif: Lif = "stock",
+    patience: float = PATIENCE,
+) -> Recording:
+    """Run every sample from rest, one after the other, in one run of Lava's CPU runtime.
+
+    Parameters
+    ----------
+    net : QuantisedNetwork
+    inputs : Events
+        Input spikes of ``net.n_inputs`` channels.
+    probes : collection of ``"u"`` and ``"v"``
+        Traces to keep; each costs a message per population and step.
+    lif : str
+        ``stock`` for Lava's own LIF, ``vector`` for hetlava's, whose registers are real Vars.
+    patience : float
+        Longest time [s] without a finished step before Lava is given up.
+
+    Raises
+    ------
+    ValidationError
+        If the input has another number of channels, or a probe or ``lif`` is unknown.
+    UnsupportedError
+        If Lava's Dense cannot hold a projection.
+    MissingPackageError
+        If Lava is not installed.
+    TargetError
+        If Lava fails or hangs.
+    """
+    check_run(net.n_inputs, inputs, probes)
+    if lif not in ("stock", "vector"):
+        raise ValidationError(f"lif {lif!r} is unknown; known: stock, vector")
+    for projection in net.projections:
+        dense_parts(projection)
+    versions = enable_lava()
+    start = time.perf_counter()
+    records = _records(net, inputs, _wanted(net, probes))
+    steps_done = shared((len(net.populations),), np.int64)
+    n_steps = inputs.n_steps * inputs.n_samples
+    if n_steps:
+        _import_lava()
+        supervise(
+            lambda: run_graphs(_roots(net, inputs, records, steps_done, lif), n_steps),
+            steps_done,
+            patience,
+        )
+    seconds = time.perf_counter() - start
+    details = {"lava-nc": versions.nc, "lif": lif}
+    return _recording(net, inputs, records, probes, seconds, details)
+
+
+def _wanted(net: QuantisedNetwork, probes: Collection[str]) -> dict[str, set[str]]:
+    """The states to record of each population."""
+    wanted = {p.name: {"spikes", *probes} for p in net.populations}
+    if net.readout != "spike-count":
+        wanted[net.output].add("v")
+    return wanted
+
+
+def _records(
+    net: QuantisedNetwork, inputs: Events, wanted: dict[str, set[str]]
+) -> dict[str, dict[str, AnyArray]]:
+    return {
+        p.name: {
+            state: shared((inputs.n_steps, inputs.n_samples, p.registers.n), STATES[state])
+            for state in sorted(wanted[p.name])
+        }
+        for p in net.populations
+    }
+
+
+def _import_lava() -> None:
+    """Import what every run needs here, so that forked children find it loaded."""
+    import lava.magma.compiler.compiler
+    import lava.magma.core.run_configs
+    import lava.proc.dense.models
+    import lava.proc.lif.models  # noqa: F401
+
+    import hetlava.export.lava_processes.io  # noqa: F401
+
+
+def _roots(
+    net: QuantisedNetwork,
+    inputs: Events,
+    records: dict[str, dict[str, AnyArray]],
+    steps_done: Int64,
+    lif: Lif,
+) -> Iterator[Any]:
+    """Build the graph and yield one process of each of its connected parts."""
+    from hetlava.export.lava_processes.io import EventSource, SpikeTap, TraceProbe
+
+    neurons, senders = {}, {INPUT: EventSource(events=inputs)}
+    probes = []  # a process that nobody holds is stopped by Lava
+    for i, p in enumerate(net.populations):
+        process = lif_process(p.registers, lif, inputs.n_steps, inputs.n_samples)
+        record = records[p.name]
+        tap = SpikeTap(record=record["spikes"], steps_done=steps_done[i : i + 1])
+        process.s_out.connect(tap.s_in)
+        neurons[p.name], senders[p.name] = process, tap
+        for state in record.keys() - {"spikes"}:
+            probes.append(TraceProbe(record=record[state]))
+            probes[-1].state.connect_var(getattr(process, state))
+    for projection in net.projections:
+        for part in dense_parts(projection):
+            dense = dense_process(part)
+            senders[projection.source].s_out.connect(dense.s_in)
+            dense.a_out.connect(neurons[projection.target].a_in)
+    for names in connected_parts(net):
+        yield neurons[names[0]]
+
+
+def connected_parts(net: QuantisedNetwork) -> list[tuple[str, ...]]:
+    """Return the names of the populations in groups that no projection joins."""
+    part = {name: i for i, name in enumerate((INPUT, *(p.name for p in net.populations)))}
+    for projection in net.projections:
+        old, new = part[projection.source], part[projection.target]
+        part = {name: new if i == old else i for name, i in part.items()}
+    names = [p.name for p in net.populations]
+    groups = {part[name]: tuple(n for n in names if part[n] == part[name]) for name in names}
+    return list(groups.values())
+
+
+def _recording(
+    net: QuantisedNetwork,
+    inputs: Events,
+    records: dict[str, dict[str, AnyArray]],
+    probes: Collection[str],
+    seconds: float,
+    details: dict[str, str],
+) -> Recording:
+    names = tuple(p.name for p in net.populations)
+    spikes = {name: from_dense(records[name]["spikes"]) for name in names}
+    return Recording(
+        target="lava-cpu",
+        provenance="emulated",
+        names=names,
+        spikes=tuple(spikes.values()),
+        u=tuple(records[n]["u"] for n in names) if "u" in probes else (),
+        v=tuple(records[n]["v"] for n in names) if "v" in probes else (),
+        scores=score(net.readout, spikes[net.output], records[net.output].get("v")),
+        seconds=seconds,
+        synops=effective_synops(net.projections, {INPUT: inputs, **spikes}),
+        details=details,
+    )

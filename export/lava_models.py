@@ -1,0 +1,126 @@
+"""Integer populations and projections as Lava's processes: the numbers are handed over exactly."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from hetlava.arrays import ArrayRecord, Int
+from hetlava.errors import UnsupportedError
+from hetlava.fixedpoint import weight_step
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedProjection
+
+Lif = Literal["stock", "vector"]
+SignMode = Literal["EXCITATORY", "INHIBITORY", "MIXED"]
+
+NEVER = 1 << 17  # a threshold mantissa that the saturated voltage cannot exceed
+WEIGHT_BITS = 8
+WEIGHT_FULL = 1 << WEIGHT_BITS
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DensePart(ArrayRecord):
+    """The arguments of one Lava ``Dense`` that truncates nothing of its weights.
+
+    Attributes
+    ----------
+    weights : (n_post, n_pre) int32
+    weight_exp : int
+    sign_mode : str
+        Name of Lava's ``SignMode``.
+    num_weight_bits : int
+    """
+
+    weights: Int
+    weight_exp: int
+    sign_mode: SignMode
+    num_weight_bits: int
+
+
+def dense_parts(projection: QuantisedProjection) -> tuple[DensePart, ...]:
+    """Return the Dense processes whose summed outputs equal the projection, bit for bit.
+
+    Lava clears the lowest bit of weights of mixed sign and takes -256 for them only. What a single
+    Dense cannot hold is doubled under a smaller exponent or, where that overflows, split::
+
+        W = A + B,  B = W mod 2**k,  A a multiple of 2**k,  k = max(1, -weight_exp)
+
+    ``A @ s`` loses nothing in a right shift by k, so the two floors add up to the one of ``W @ s``.
+
+    Raises
+    ------
+    UnsupportedError
+        If no such split exists: odd weights beyond +-127 of mixed sign with an exponent below -8.
+    """
+    weights, exp = projection.weights.astype(np.int32), projection.weight_exp
+    whole = _hold(weights, exp, projection.weight_bits) or _hold(2 * weights, exp - 1, WEIGHT_BITS)
+    if whole is not None:
+        return (whole,)
+    low = weights & ((1 << max(1, -exp)) - 1)
+    parts = [_hold(part, exp, WEIGHT_BITS) for part in (weights - low, low)]
+    held = tuple(part for part in parts if part is not None)
+    if len(held) < len(parts):
+        raise UnsupportedError(
+            f"projection {projection.source} -> {projection.target}: Lava's Dense cannot hold odd "
+            f"weights of mixed sign in [{weights.min()}, {weights.max()}] under weight_exp {exp}; "
+            "make them even or raise weight_exp to -8 or more"
+        )
+    return held
+
+
+def _hold(weights: Int, weight_exp: int, weight_bits: int) -> DensePart | None:
+    low, high = int(weights.min()), int(weights.max())
+    if low < -WEIGHT_FULL or high >= WEIGHT_FULL:
+        return None
+    mode: SignMode = "MIXED"
+    if low >= 0:
+        mode = "EXCITATORY"
+    elif high <= 0 and low > -WEIGHT_FULL:
+        mode = "INHIBITORY"
+    for bits in (weight_bits, WEIGHT_BITS):
+        if not np.any(weights % weight_step(bits, mode == "MIXED")):
+            return DensePart(
+                weights=weights, weight_exp=weight_exp, sign_mode=mode, num_weight_bits=bits
+            )
+    return None
+
+
+def dense_process(part: DensePart) -> Any:
+    """Return the Lava process of a part; Lava must be enabled."""
+    from lava.proc.dense.process import Dense
+    from lava.utils.weightutils import SignMode as LavaSignMode
+
+    return Dense(
+        weights=part.weights,
+        weight_exp=part.weight_exp,
+        num_weight_bits=part.num_weight_bits,
+        sign_mode=LavaSignMode[part.sign_mode],
+    )
+
+
+def lif_process(registers: CubaRegisters, lif: Lif, n_steps: int, n_samples: int) -> Any:
+    """Return the Lava process of a population, at rest every ``n_steps``; Lava must be enabled.
+
+    ``stock`` is Lava's own LIF (LIFReset for more than one sample): its model takes vectors of
+    decays and thresholds although its Vars are scalars. ``vector`` is hetlava's.
+    """
+    from lava.proc.lif.process import LIF, LIFReset
+
+    from hetlava.export.lava_processes.lif import VectorLIF
+
+    words = {name: getattr(registers, name) for name in ("du", "dv", "bias_mant", "bias_exp")}
+    shape = (registers.n,)
+    if lif == "vector":
+        interval = n_steps if n_samples > 1 else 0
+        return VectorLIF(
+            shape=shape,
+            vth=registers.vth,
+            spiking=registers.spiking,
+            reset_interval=interval,
+            **words,
+        )
+    vth = registers.vth if registers.spiking else np.full(shape, NEVER, np.int32)
+    if n_samples > 1:
+        return LIFReset(shape=shape, vth=vth, reset_interval=n_steps, reset_offset=1, **words)
+    return LIF(shape=shape, vth=vth, **words)
