@@ -3,7 +3,7 @@
 import numpy as np
 
 from hetlava.arrays import Float, Int
-from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, decay_tau
+from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, decay_tau, weight_step
 from hetlava.network import Plain, Population, Projection
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.quantised import QuantisedPopulation, QuantisedProjection
@@ -68,8 +68,10 @@ def projection_budget(
     projection: Projection, quantised: QuantisedProjection, scale: float
 ) -> dict[str, Plain]:
     """Say what rounding did to the weights of a projection; errors relative to their rms."""
-    step = 2.0 ** (STATE_SHIFT + quantised.weight_exp)
-    error = quantised.weights * (step / scale) - projection.weights
+    volts = 2.0 ** (STATE_SHIFT + quantised.weight_exp) / scale
+    mixed = bool(quantised.weights.min(initial=0) < 0 < quantised.weights.max(initial=0))
+    grid = volts * weight_step(quantised.weight_bits, mixed)
+    error = quantised.weights * volts - projection.weights
     rms = float(np.sqrt(np.mean(projection.weights**2))) or 1.0
     return {
         "kind": "projection",
@@ -79,6 +81,7 @@ def projection_budget(
         "weight_bits": quantised.weight_bits,
         "rms_error": 100 * float(np.sqrt(np.mean(error**2))) / rms,
         "worst_error": 100 * float(np.max(np.abs(error), initial=0.0)) / rms,
-        "saturated": int(np.count_nonzero(np.abs(error) > 2 * step / scale)),
+        # rounding moves a weight by half a step of the grid at most
+        "saturated": int(np.count_nonzero(np.abs(error) > 0.51 * grid)),
         "zeros": int(np.count_nonzero(quantised.weights == 0)),
     }

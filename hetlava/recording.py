@@ -1,6 +1,6 @@
 """What any run gives: spikes, chosen traces, class scores, counts of work, and how it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from hetlava.arrays import AnyArray, ArrayRecord, Float, Int64
 from hetlava.errors import ValidationError
-from hetlava.events import Events
+from hetlava.events import Events, concatenate
 from hetlava.network import Readout
 
 Provenance = Literal["reference", "simulated", "emulated", "hardware"]
@@ -70,6 +70,29 @@ class Recording(ArrayRecord):
     def of(self, name: str) -> Events:
         """Return the spikes of the population of that name."""
         return self.spikes[self.names.index(name)]
+
+
+def join(parts: Sequence[Recording]) -> Recording:
+    """Join recordings of one run over consecutive samples; times add up."""
+    first = parts[0]
+    return Recording(
+        target=first.target,
+        provenance=first.provenance,
+        names=first.names,
+        spikes=tuple(
+            concatenate(part.spikes[i] for part in parts) for i in range(len(first.names))
+        ),
+        u=_join_traces([part.u for part in parts]),
+        v=_join_traces([part.v for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        seconds=sum(part.seconds for part in parts),
+        synops=np.concatenate([part.synops for part in parts]),
+        details=first.details,
+    )
+
+
+def _join_traces(parts: list[tuple[AnyArray, ...]]) -> tuple[AnyArray, ...]:
+    return tuple(np.concatenate(traces, axis=1) for traces in zip(*parts, strict=True))
 
 
 def score(readout: Readout, spikes: Events, v: AnyArray | None) -> Float:

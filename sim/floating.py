@@ -5,12 +5,11 @@ from collections.abc import Collection
 
 import numpy as np
 
-from hetlava.arrays import AnyArray
-from hetlava.events import Events, concatenate, from_dense
+from hetlava.events import Events, from_dense
 from hetlava.graph import INPUT
 from hetlava.network import Network
 from hetlava.neurons.cuba import CubaFloatState, coefficients, step_float
-from hetlava.recording import Recording, score
+from hetlava.recording import Recording, join, score
 from hetlava.sim.reference import check_run
 from hetlava.sim.synops import effective_synops
 
@@ -34,27 +33,12 @@ def run(net: Network, inputs: Events, *, probes: Collection[str] = ()) -> Record
         If the input has another number of channels or a probe is unknown.
     """
     check_run(net.n_inputs, inputs, probes)
-    start = time.perf_counter()
-    parts = [
-        _run_chunk(net, inputs.samples(i, i + CHUNK), probes)
-        for i in range(0, inputs.n_samples, CHUNK)
-    ]
-    names = tuple(p.name for p in net.populations)
-    spikes = {n: concatenate(part.spikes[i] for part in parts) for i, n in enumerate(names)}
-    return Recording(
-        target="float",
-        provenance="reference",
-        names=names,
-        spikes=tuple(spikes.values()),
-        u=_joined([part.u for part in parts]),
-        v=_joined([part.v for part in parts]),
-        scores=np.concatenate([part.scores for part in parts]),
-        seconds=time.perf_counter() - start,
-        synops=effective_synops(net.projections, {INPUT: inputs, **spikes}),
-    )
+    starts = range(0, inputs.n_samples, CHUNK)
+    return join([_run_chunk(net, inputs.samples(i, i + CHUNK), probes) for i in starts])
 
 
 def _run_chunk(net: Network, inputs: Events, probes: Collection[str]) -> Recording:
+    start = time.perf_counter()
     x = inputs.to_dense()
     rule = {p.name: coefficients(p.neurons, net.dt, net.discretisation) for p in net.populations}
     rest = {name: np.zeros((inputs.n_samples, c.alpha.size)) for name, c in rule.items()}
@@ -69,11 +53,15 @@ def _run_chunk(net: Network, inputs: Events, probes: Collection[str]) -> Recordi
         state = {name: step_float(rule[name], state[name], drive[name]) for name in rule}
         for name in rule:
             history[name].append(state[name])
-    return _recording(net, history, probes)
+    return _recording(net, inputs, history, probes, time.perf_counter() - start)
 
 
 def _recording(
-    net: Network, history: dict[str, list[CubaFloatState]], probes: Collection[str]
+    net: Network,
+    inputs: Events,
+    history: dict[str, list[CubaFloatState]],
+    probes: Collection[str],
+    seconds: float,
 ) -> Recording:
     names = tuple(history)
     u = {n: np.stack([s.u for s in history[n]]) for n in names if "u" in probes}
@@ -91,10 +79,6 @@ def _recording(
         u=tuple(u.values()),
         v=tuple(v.values()) if "v" in probes else (),
         scores=score(net.readout, spikes[net.output], v.get(net.output)),
-        seconds=0.0,
-        synops=np.zeros(spikes[net.output].n_samples, np.int64),
+        seconds=seconds,
+        synops=effective_synops(net.projections, {INPUT: inputs, **spikes}),
     )
-
-
-def _joined(parts: list[tuple[AnyArray, ...]]) -> tuple[AnyArray, ...]:
-    return tuple(np.concatenate(traces, axis=1) for traces in zip(*parts, strict=True))

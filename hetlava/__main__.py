@@ -1,0 +1,5 @@
+"""``python -m hetlava`` is ``hetlava``."""
+
+from hetlava.cli import main
+
+main()

@@ -1,0 +1,51 @@
+"""Files told apart by what they hold, not by their name."""
+
+from pathlib import Path
+
+from hetlava.errors import DataError, FormatError
+from hetlava.network import Network
+from hetlava.quantised import QuantisedNetwork
+from hetlava.recording import Recording
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+ZIP = b"PK\x03\x04"
+
+
+def read_any(path: Path) -> Network | QuantisedNetwork | Recording:
+    """Read a model, a quantised network or a recording.
+
+    Raises
+    ------
+    DataError
+        If there is no such file.
+    FormatError
+        If it is none of these.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head == HDF5:
+        from hetlava.export.net_hdf5 import read
+
+        return read(path)
+    if head.startswith(ZIP):
+        return _read_zip(path)
+    raise FormatError(f"{path}: is no model (.pt), quantised network (.net) or recording (.npz)")
+
+
+def _read_zip(path: Path) -> Network | Recording:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            recording = "header.npy" in archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise FormatError(f"{path}: damaged archive: {error}") from error
+    if recording:
+        from hetlava.recording_file import read_recording
+
+        return read_recording(path)
+    from hetlava.train.model_file import read_model
+
+    return read_model(path)

@@ -1,0 +1,20 @@
+"""Options that several commands share, spelled once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelFile = Annotated[Path, typer.Argument(help="A trained network, model.pt.")]
+NetFile = Annotated[Path, typer.Argument(help="A quantised network, model.net.")]
+Target = Annotated[str, typer.Option(help="Chip to round for: loihi1 or loihi2.")]
+Data = Annotated[str, typer.Option(help="Data set: digits or nmnist.")]
+Split = Annotated[str, typer.Option(help="Part of the data set: train or test.")]
+Limit = Annotated[int | None, typer.Option(help="Take the first N samples only.", min=1)]
+Threads = Annotated[int | None, typer.Option(help="Threads of the simulator.", min=1)]
+WeightBits = Annotated[int, typer.Option(help="Bits of a weight.", min=2, max=8)]
+DecayBits = Annotated[int, typer.Option(help="Bits of a decay word.", min=1, max=12)]
+Netx = Annotated[
+    bool,
+    typer.Option(help="Keep to what lava-dl's own loader can hold (no weight exponent above 0)."),
+]

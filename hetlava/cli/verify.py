@@ -1,0 +1,84 @@
+"""``hetlava verify``: the parity gate for CI."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hetlava.cli.options import (
+    Data,
+    DecayBits,
+    Limit,
+    ModelFile,
+    Netx,
+    Split,
+    Target,
+    Threads,
+    WeightBits,
+)
+
+
+def verify(
+    model: ModelFile,
+    target: Target = "loihi2",
+    data: Data = "digits",
+    split: Split = "test",
+    limit: Limit = None,
+    max_drop: Annotated[float, typer.Option(help="Points of accuracy that may be lost.")] = 1.0,
+    also: Annotated[
+        list[str] | None, typer.Option(help="A further target to compare, such as lava-cpu.")
+    ] = None,
+    weight_bits: WeightBits = 8,
+    decay_bits: DecayBits = 12,
+    netx: Netx = True,
+    threads: Threads = None,
+    json: Annotated[Path | None, typer.Option(help="Write the comparison as JSON.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the rungs as JUnit XML.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the comparison, .png.")] = None,
+) -> None:
+    """Climb from float over rounded parameters to integers; exit 1 if too much is lost."""
+    from rich.console import Console
+
+    from hetlava.chips import chip
+    from hetlava.cli.samples import load_samples
+    from hetlava.quantisation import quantise
+    from hetlava.report.ladder import climb
+    from hetlava.report.tables import parity_tables
+    from hetlava.scaling import Precision
+    from hetlava.train.model_file import read_model
+
+    net = read_model(model)
+    precision = Precision(weight_bits=weight_bits, decay_bits=decay_bits, netx=netx)
+    quantised = quantise(net, chip(target), precision)
+    inputs, labels = load_samples(net, data, split, limit)
+    console = Console()
+    with console.status("running") as status:
+        ladder = climb(
+            net,
+            quantised,
+            inputs,
+            labels,
+            max_drop=max_drop,
+            also=also or (),
+            threads=threads,
+            progress=lambda rung: status.update(f"running: {rung}"),
+        )
+    for made in parity_tables(ladder.rungs):
+        console.print(made)
+    if json is not None:
+        from hetlava.report.parity_json import write_json
+
+        write_json(json, ladder, max_drop)
+    if junit is not None:
+        from hetlava.report.junit import write_junit
+
+        write_junit(junit, ladder.rungs, ladder.failures)
+    if figure is not None:
+        from hetlava.report.figures import draw_ladder
+
+        draw_ladder(figure, net, quantised, inputs, ladder)
+    for reason in filter(None, ladder.failures):
+        console.print(f"FAILED {reason}", style="bold red")
+    if not ladder.passed:
+        raise typer.Exit(1)
+    console.print(f"passed: at most {max_drop:g} points lost", style="green")

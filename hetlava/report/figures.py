@@ -1,0 +1,117 @@
+"""Pictures: time constants before and after rounding, rasters, the accuracy on every rung."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hetlava.errors import MissingPackageError
+from hetlava.events import Events
+from hetlava.files import replacing
+from hetlava.fixedpoint import decay_tau
+from hetlava.network import Network
+from hetlava.quantised import QuantisedNetwork
+from hetlava.report.ladder import Ladder
+
+INK, BLUE, ORANGE, GREY = "#222222", "#2b6cb0", "#dd6b20", "#a0aec0"
+
+
+def draw_ladder(
+    path: Path, net: Network, quantised: QuantisedNetwork, inputs: Events, ladder: Ladder
+) -> None:
+    """Draw time constants, weights, one sample's raster in floats and integers, and accuracies.
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackageError(
+            'figures need matplotlib: pip install "hetlava[report]"'
+        ) from error
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    axes = figure.subplots(2, 2)
+    _taus(axes[0, 0], net, quantised)
+    _accuracies(axes[0, 1], ladder)
+    _raster(axes[1, 0], inputs, ladder, sample=0)
+    _weights(axes[1, 1], net, quantised)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def _taus(axes: Any, net: Network, quantised: QuantisedNetwork) -> None:
+    float_ms = np.concatenate([p.neurons.tau_mem for p in net.populations]) * 1e3
+    words = np.concatenate([p.registers.dv for p in quantised.populations])
+    bins = np.geomspace(float_ms.min() * 0.95, float_ms.max() * 1.05, 31)
+    axes.hist(float_ms, bins, color=GREY, label="trained (float)")
+    rounded = decay_tau(words, net.dt) * 1e3
+    axes.hist(rounded, bins, histtype="step", color=BLUE, lw=1.5, label="rounded (12-bit word)")
+    axes.set(xscale="log", xlabel="membrane time constant [ms]", ylabel="neurons")
+    axes.set_title(f"{len(np.unique(words))} distinct decay words, {words.size} neurons")
+    _plain_log_ticks(axes, float_ms)
+    axes.legend(frameon=False)
+
+
+def _plain_log_ticks(axes: Any, values: Any) -> None:
+    """Label a log axis with plain numbers at 1, 2, 5 of every decade."""
+    low, high = float(values.min()), float(values.max())
+    ticks = [m * 10.0**e for e in range(-2, 5) for m in (1, 2, 5)]
+    shown = [t for t in ticks if low * 0.9 <= t <= high * 1.1]
+    axes.set_xticks(shown, [f"{t:g}" for t in shown])
+    axes.minorticks_off()
+
+
+def _accuracies(axes: Any, ladder: Ladder) -> None:
+    first = ladder.rungs[0]
+    names = [first.reference, *(p.candidate for p in ladder.rungs)]
+    values = [first.reference_accuracy, *(p.accuracy for p in ladder.rungs)]
+    y = np.arange(len(names))[::-1]
+    middle = np.array([v.value for v in values])
+    spread = np.array([[v.value - v.low for v in values], [v.high - v.value for v in values]])
+    axes.errorbar(middle, y, xerr=spread, fmt="o", color=BLUE, ecolor=GREY, capsize=3)
+    for value, height in zip(middle, y, strict=True):
+        axes.annotate(
+            f"{value:.1f} %", (value, height), (0, 8), textcoords="offset points", ha="center"
+        )
+    axes.set_yticks(y, names)
+    axes.set(xlabel="accuracy [%], 95 % interval", ylim=(-0.5, len(names) - 0.3))
+    axes.set_title(f"accuracy over {first.n_samples} samples")
+
+
+def _raster(axes: Any, inputs: Events, ladder: Ladder, sample: int) -> None:
+    """Draw the layers of one sample above each other; spikes of one rung only are marked."""
+    floats, integers = ladder.recordings[0], ladder.recordings[2]
+    base, labels = 0, []
+    rows = [("input", inputs, inputs)]
+    rows += list(zip(floats.names, floats.spikes, integers.spikes, strict=True))
+    for name, before, after in rows:
+        a, b = (set(_points(events, sample)) for events in (before, after))
+        for points, colour, size in ((a & b, INK, 2), (a - b, ORANGE, 10), (b - a, BLUE, 10)):
+            if points:
+                step, neuron = np.array(sorted(points)).T
+                axes.scatter(step, base + neuron, s=size, c=colour, lw=0)
+        labels.append((base + before.n_neurons / 2, name))
+        base += before.n_neurons + max(2, base // 20)
+    axes.set_yticks([y for y, _ in labels], [name for _, name in labels])
+    axes.set(xlabel="step", xlim=(0, inputs.n_steps))
+    axes.set_title("sample 0: black in both, orange float only, blue integers only")
+
+
+def _points(events: Events, sample: int) -> list[tuple[int, int]]:
+    one = events.samples(sample, sample + 1)
+    steps = np.repeat(np.arange(one.n_steps), np.diff(one.indptr))
+    return list(zip(steps.tolist(), one.index.tolist(), strict=True))
+
+
+def _weights(axes: Any, net: Network, quantised: QuantisedNetwork) -> None:
+    colours = (BLUE, ORANGE, INK, GREY)
+    for i, (p, q) in enumerate(zip(net.projections, quantised.projections, strict=True)):
+        values, counts = np.unique(q.weights, return_counts=True)
+        label = f"{p.source} -> {p.target}: {values.size} levels"
+        axes.step(values, counts, where="mid", lw=1, color=colours[i % 4], label=label)
+    axes.set(yscale="log", xlabel="weight [register units]", ylabel="synapses")
+    axes.set_title("weights on the chip's grid")
+    axes.legend(frameon=False)

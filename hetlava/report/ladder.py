@@ -1,0 +1,87 @@
+"""The parity ladder: float, parameters rounded, integers, and other targets, on one input."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from hetlava.arrays import Int64
+from hetlava.events import Events
+from hetlava.hardware.targets import target
+from hetlava.network import Network
+from hetlava.parity import Parity, compare
+from hetlava.quantisation import dequantise
+from hetlava.quantised import QuantisedNetwork
+from hetlava.recording import Recording
+from hetlava.sim import floating
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ladder:
+    """The rungs of a comparison and why those that failed did.
+
+    Attributes
+    ----------
+    rungs : tuple of Parity
+        Float to fake-quantised, float to integers, integers to every further target.
+    failures : tuple of str or None
+        One for each rung: why the gate refuses it, or None.
+    recordings : tuple of Recording
+        Float, fake-quantised, integers, further targets.
+    """
+
+    rungs: tuple[Parity, ...]
+    failures: tuple[str | None, ...]
+    recordings: tuple[Recording, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no rung failed."""
+        return not any(self.failures)
+
+
+def climb(
+    net: Network,
+    quantised: QuantisedNetwork,
+    inputs: Events,
+    labels: Int64,
+    *,
+    max_drop: float,
+    also: Sequence[str] = (),
+    threads: int | None = None,
+    progress: Progress = lambda rung: None,
+) -> Ladder:
+    """Run a network in floats, with rounded parameters, in integers, and compare.
+
+    Parameters
+    ----------
+    inputs, labels
+        Samples and their classes (n_samples,).
+    max_drop : float
+        Points of accuracy that rounding may cost, for the rounded rungs.
+    also : sequence of str
+        Further targets; they run the same integers, so that not one spike may differ.
+    progress : callable
+        Told the name of each rung before it runs.
+    """
+    progress("float")
+    reference = floating.run(net, inputs)
+    progress("fake-quantised")
+    fake = replace(floating.run(dequantise(quantised), inputs), target="fake-quantised")
+    progress("integers")
+    engine = target(quantised.chip).run(quantised, inputs, threads=threads)
+    rungs = [compare(reference, fake, labels), compare(reference, engine, labels, name="integers")]
+    failures = [_too_large(parity, max_drop) for parity in rungs]
+    recordings = [reference, fake, engine]
+    for name in also:
+        progress(name)
+        recordings.append(target(name).run(quantised, inputs, threads=threads))
+        rungs.append(compare(engine, recordings[-1], labels))
+        failures.append(None if rungs[-1].identical else f"{name}: spikes differ from the integers")
+    return Ladder(rungs=tuple(rungs), failures=tuple(failures), recordings=tuple(recordings))
+
+
+def _too_large(parity: Parity, max_drop: float) -> str | None:
+    if parity.drop.value <= max_drop:
+        return None
+    return f"{parity.candidate}: drop of {parity.drop.value:.2f} points is above {max_drop:g}"

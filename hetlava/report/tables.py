@@ -1,0 +1,205 @@
+"""Tables for the terminal, made from records."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from hetlava.arrays import AnyArray
+from hetlava.chips import ChipSpec
+from hetlava.fixedpoint import decay_tau
+from hetlava.network import Network
+from hetlava.neurons.cuba import CubaLIF
+from hetlava.parity import Interval, Parity
+from hetlava.quantised import QuantisedNetwork
+from hetlava.recording import Recording
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Return a table whose first column is left-aligned and the others right-aligned."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for i, column in enumerate(columns):
+        made.add_column(column, justify="left" if i == 0 else "right")
+    for row in rows:
+        made.add_row(*(str(cell) for cell in row))
+    return made
+
+
+def interval(value: Interval) -> str:
+    """Write a percentage with its interval, as ``95.0 [88.8, 97.8]``."""
+    return f"{value.value:.1f} [{value.low:.1f}, {value.high:.1f}]"
+
+
+def _triple(spread: Mapping[str, float]) -> str:
+    return " / ".join(f"{spread[key]:.2g}" for key in ("median", "p95", "worst"))
+
+
+def budget_tables(budget: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """Return what rounding did, per population and per projection."""
+    populations = [row for row in budget if row["kind"] == "population"]
+    projections = [row for row in budget if row["kind"] == "projection"]
+    return [
+        table(
+            "Time constants and thresholds: error in % (median / 95th percentile / worst)",
+            ("population", "n", "tau_mem", "tau_syn", "vth", "vth_mant", "leak", "dead", "sat."),
+            (
+                (
+                    row["name"],
+                    row["n"],
+                    _triple(row["tau_mem"]),
+                    _triple(row["tau_syn"]),
+                    _triple(row["vth"]) if "vth" in row else "-",
+                    row.get("vth_mant", "-"),
+                    _triple(row["leak"]) if "leak" in row else "-",
+                    row["dead_words"],
+                    row["saturated_words"],
+                )
+                for row in populations
+            ),
+        ),
+        table(
+            "Weights: error in % of their rms",
+            ("projection", "shape", "bits", "exponent", "rms", "worst", "saturated", "zeros"),
+            (
+                (
+                    row["name"],
+                    "x".join(map(str, row["shape"])),
+                    row["weight_bits"],
+                    row["weight_exp"],
+                    f"{row['rms_error']:.3g}",
+                    f"{row['worst_error']:.3g}",
+                    row["saturated"],
+                    row["zeros"],
+                )
+                for row in projections
+            ),
+        ),
+    ]
+
+
+def parity_tables(ladder: Sequence[Parity]) -> list[Table]:
+    """Return the rungs of the ladder and the spikes of their layers."""
+    first = ladder[0]
+    rungs: list[tuple[object, ...]] = [
+        (first.reference, interval(first.reference_accuracy), "-", "-", "-")
+    ]
+    for parity in ladder:
+        where = parity.first_difference
+        text = "identical"
+        if where:
+            text = f"{where.layer} sample {where.sample} step {where.step} neuron {where.neuron}"
+        rungs.append(
+            (
+                parity.candidate,
+                interval(parity.accuracy),
+                interval(parity.drop),
+                f"{parity.same_prediction:.1f}",
+                f"{text} (to {parity.reference})",
+            )
+        )
+    layers = [
+        (f"{p.reference} -> {p.candidate}", r.name, r.reference_spikes, r.spikes, r.differing)
+        + (f"{100 * r.agreement:.2f}",)
+        for p in ladder
+        for r in p.layers
+    ]
+    return [
+        table(
+            f"Parity over {first.n_samples} samples",
+            ("rung", "accuracy % [95 %]", "drop, points", "same class %", "first difference"),
+            rungs,
+        ),
+        table(
+            "Spikes",
+            ("rungs", "layer", "spikes before", "after", "differing", "agreement %"),
+            layers,
+        ),
+    ]
+
+
+def recording_tables(
+    recording: Recording, accuracy: Interval, dense_synops: int, n_steps: int
+) -> list[Table]:
+    """Return what a run gave: accuracy, work and time per sample, spikes per layer."""
+    n = recording.scores.shape[0]
+    layers = [
+        (
+            name,
+            e.n_neurons,
+            f"{e.n_events / n:.1f}",
+            f"{1e2 * e.n_events / (n * n_steps * e.n_neurons):.2f}",
+        )
+        for name, e in zip(recording.names, recording.spikes, strict=True)
+    ]
+    return [
+        table(
+            f"{recording.target} ({recording.provenance})",
+            ("samples", "accuracy % [95 %]", "synops/sample", "dense synops", "ms/sample"),
+            [
+                (
+                    n,
+                    interval(accuracy),
+                    f"{float(np.mean(recording.synops)):.0f}",
+                    dense_synops,
+                    f"{1e3 * recording.seconds / n:.3f}",
+                )
+            ],
+        ),
+        table("Spikes", ("layer", "neurons", "spikes/sample", "spikes/neuron-step %"), layers),
+    ]
+
+
+def network_table(net: Network | QuantisedNetwork) -> Table:
+    """Return the populations of a network with the ranges of their parameters."""
+    float_net = isinstance(net, Network)
+    unit = "V" if float_net else "mantissa"
+    columns = ("population", "n", "tau_mem ms", "tau_syn ms", f"threshold {unit}", "from")
+    return table(
+        f"{'float' if float_net else 'quantised'} network: dt {1e3 * net.dt:g} ms, "
+        f"{net.n_steps} steps, {net.n_inputs} inputs, output {net.output!r} by {net.readout}",
+        columns,
+        [*_population_rows(net)],
+    )
+
+
+def _population_rows(net: Network | QuantisedNetwork) -> Iterable[Sequence[object]]:
+    sources: dict[str, list[str]] = {p.name: [] for p in net.populations}
+    for wire in net.projections:
+        sources[wire.target].append(wire.source)
+    for p in net.populations:
+        if isinstance(net, Network):
+            neurons = p.neurons  # type: ignore[union-attr]
+            taus = neurons.tau_mem, neurons.tau_syn
+            threshold: AnyArray | None = (
+                neurons.v_threshold if isinstance(neurons, CubaLIF) else None
+            )
+        else:
+            registers = p.registers  # type: ignore[union-attr]
+            taus = decay_tau(registers.dv, net.dt), decay_tau(registers.du + 1, net.dt)
+            threshold = registers.vth if registers.spiking else None
+        yield (
+            p.name,
+            taus[0].size,
+            *(_range(1e3 * tau) for tau in taus),
+            "none" if threshold is None else _range(threshold),
+            ", ".join(sources[p.name]) or "-",
+        )
+
+
+def _range(values: Any) -> str:
+    low, high = float(np.min(values)), float(np.max(values))
+    if low == high:
+        return f"{low:.4g}"
+    return f"{low:.4g} .. {float(np.median(values)):.4g} .. {high:.4g}"
+
+
+def chip_table(chip: ChipSpec) -> Table:
+    """Return every limit of a chip with its source and how far it can be trusted."""
+    rows = [
+        (name, getattr(chip, name), source.status, source.text)
+        for name, source in chip.sources.items()
+    ]
+    made = table(f"{chip.name}: limits", ("limit", "value", "status", "source"), rows)
+    made.columns[3].justify = "left"
+    return made
