@@ -42,7 +42,7 @@ def wrap_once(x: Int, bits: int = STATE_BITS) -> Int:
     return y
 
 
-def saturate(x: Int64, bits: int = STATE_BITS) -> Int:
+def saturate(x: Int | Int64, bits: int = STATE_BITS) -> Int:
     """Clip to the symmetric range of a signed word, ``-(2**(bits-1) - 1) .. 2**(bits-1) - 1``."""
     limit = (1 << (bits - 1)) - 1
     y: Int = np.clip(x, -limit, limit).astype(np.int32)

@@ -199,7 +199,8 @@ def step(registers: CubaRegisters, state: CubaState, a_in: Int) -> CubaState:
     u = decay(state.u, registers.du + 1)
     u = wrap_once(wrap_int32(u.astype(np.int64) + drive))
     bias = bias_value(registers.bias_mant, registers.bias_exp)
-    v = saturate(decay(state.v, registers.dv).astype(np.int64) + u + bias)
+    # 32 bits, as in Lava: a current far outside its word turns the voltage's sign
+    v = saturate(wrap_int32(decay(state.v, registers.dv).astype(np.int64) + u + bias))
     s: Bool = (v > registers.vth << STATE_SHIFT) & registers.spiking
     return CubaState(u, np.where(s, np.int32(0), v), s)
 
