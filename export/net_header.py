@@ -1,0 +1,137 @@
+"""The text part of a ``.net`` file of hetlava: all of a network but its arrays, as strict JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hetlava.errors import FormatError, UnsupportedError, ValidationError
+from hetlava.quantised import QuantisedNetwork
+
+FORMAT = 1
+HEADER_MAX = 1 << 23  # [byte]; parsed JSON takes up to a hundred times its length
+SIZE_MAX = (1 << 31) - 1  # events index neurons with 32 bits
+
+Bytes = npt.NDArray[np.uint8]
+Record = dict[str, Any]
+Kinds = Mapping[str, tuple[type, ...]]
+
+_NUMBER = (float, int)
+TOP: Kinds = {
+    "format": (int,),
+    "chip": (str,),
+    "dt": _NUMBER,
+    "n_inputs": (int,),
+    "n_steps": (int,),
+    "output": (str,),
+    "readout": (str,),
+    "discretisation": (str,),
+    "reset": (str,),
+    "provenance": (dict,),
+    "netx_differences": (list,),
+    "populations": (list,),
+    "projections": (list,),
+}
+POPULATION: Kinds = {"name": (str,), "scale": _NUMBER, "spiking": (bool,)}
+PROJECTION: Kinds = {
+    "source": (str,),
+    "target": (str,),
+    "weight_exp": (int,),
+    "weight_bits": (int,),
+}
+
+
+def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
+    """Return the header as JSON in ASCII, (n,) uint8; the same network gives the same bytes.
+
+    Raises
+    ------
+    ValidationError
+        If the provenance is not plain or too long, or a size is none that a file may declare.
+    """
+    for what, size in (("n_inputs", net.n_inputs), ("n_steps", net.n_steps)):
+        if size > SIZE_MAX:
+            raise ValidationError(f"{what} is {size}, a .net file holds at most {SIZE_MAX}")
+    provenance = dict(net.provenance)
+    record = {
+        "format": FORMAT,
+        "chip": net.chip,
+        "dt": float(net.dt),
+        "n_inputs": int(net.n_inputs),
+        "n_steps": int(net.n_steps),
+        "output": net.output,
+        "readout": net.readout,
+        "discretisation": net.discretisation,
+        "reset": net.reset,
+        "provenance": provenance,
+        "netx_differences": list(differences),
+        "populations": [
+            {"name": p.name, "scale": float(p.scale), "spiking": bool(p.registers.spiking)}
+            for p in net.populations
+        ],
+        "projections": [
+            {
+                "source": p.source,
+                "target": p.target,
+                "weight_exp": int(p.weight_exp),
+                "weight_bits": int(p.weight_bits),
+            }
+            for p in net.projections
+        ],
+    }
+    text = _dump(record)
+    if json.loads(text)["provenance"] != provenance:
+        raise ValidationError("provenance: a key is no text, or a value (tuple, NaN) not plain")
+    if len(text) > HEADER_MAX:
+        raise ValidationError(
+            f"names and provenance take {len(text)} bytes, a .net file holds {HEADER_MAX}"
+        )
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def parse_header(raw: Bytes, where: str) -> Record:
+    """Return the header as a record whose keys and types were checked.
+
+    Raises
+    ------
+    UnsupportedError
+        If a newer hetlava wrote it.
+    FormatError
+        If it is no JSON, or a key is missing, unknown or of another type.
+    """
+    if raw.ndim != 1 or raw.dtype != np.uint8 or raw.size > HEADER_MAX:
+        raise FormatError(f"{where}: {raw.dtype} {raw.shape}, expected at most {HEADER_MAX} bytes")
+    try:
+        record = json.loads(raw.tobytes())
+    # RecursionError: brackets nested ten thousand deep
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{where}: no JSON: {error}") from error
+    version = record.get("format") if isinstance(record, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise UnsupportedError(
+            f"{where}: format {version}, this hetlava reads up to {FORMAT}; take a newer one"
+        )
+    return checked(record, TOP, where)
+
+
+def checked(record: object, kinds: Kinds, where: str) -> Record:
+    """Return ``record`` if it is an object with exactly these keys and types."""
+    if not isinstance(record, dict) or record.keys() != kinds.keys():
+        found = sorted(record)[:20] if isinstance(record, dict) else type(record).__name__
+        raise FormatError(f"{where}: found {found}, expected {sorted(kinds)}")
+    for key, kind in kinds.items():
+        # bool is an int to isinstance, but no number here
+        if type(record[key]) not in kind:
+            raise FormatError(
+                f"{where}: {key} is a {type(record[key]).__name__}, expected {kind[0].__name__}"
+            )
+    return record
+
+
+def _dump(record: Record) -> str:
+    try:
+        return json.dumps(record, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValidationError(f"provenance cannot be written as JSON: {error}") from error

@@ -1,0 +1,130 @@
+"""The group ``hetlava`` of a ``.net`` file: a whole network as a header and numbered arrays.
+
+``header`` (JSON as bytes), ``populations/<i>/<register>``, ``projections/<i>/weights``; numbers,
+because a population may have any name.
+"""
+
+from collections.abc import Sequence
+
+from hetlava.arrays import AnyArray
+from hetlava.errors import FormatError, ValidationError
+from hetlava.export.hdf5 import Group
+from hetlava.export.net_header import (
+    POPULATION,
+    PROJECTION,
+    SIZE_MAX,
+    Record,
+    checked,
+    header_of,
+    parse_header,
+)
+from hetlava.graph import INPUT
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+
+OWN = "hetlava"
+REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+
+
+def own_arrays(net: QuantisedNetwork, differences: Sequence[str]) -> dict[str, AnyArray]:
+    """Return the network as datasets by path; ``differences`` to netx are kept in the header."""
+    arrays: dict[str, AnyArray] = {f"{OWN}/header": header_of(net, differences)}
+    for k, population in enumerate(net.populations):
+        for name in REGISTERS:
+            arrays[f"{OWN}/populations/{k}/{name}"] = getattr(population.registers, name)
+    for k, projection in enumerate(net.projections):
+        arrays[f"{OWN}/projections/{k}/weights"] = projection.weights
+    return arrays
+
+
+def read_header(root: Group) -> Record:
+    """Return the header, its keys and types checked."""
+    own = root.group(OWN)
+    return parse_header(own.array("header"), own.where("header"))
+
+
+def read_own(root: Group) -> QuantisedNetwork:
+    """Read the network of the group.
+
+    Raises
+    ------
+    FormatError
+        If a part is missing, unknown or damaged, or breaks a limit of the records.
+    UnsupportedError
+        If a newer hetlava wrote it.
+    """
+    own, header = root.group(OWN), read_header(root)
+    parts = {"header", "populations"} | ({"projections"} if header["projections"] else set())
+    _check_members(own, parts)
+    try:
+        return _network(own, header)
+    except ValidationError as error:
+        raise FormatError(f"{own.where()}: {error}") from error
+
+
+def _network(own: Group, header: Record) -> QuantisedNetwork:
+    for what in ("n_inputs", "n_steps"):
+        if not 1 <= header[what] <= SIZE_MAX:
+            raise FormatError(
+                f"{own.where('header')}: {what} {header[what]} is not 1 .. {SIZE_MAX}"
+            )
+    populations = _populations(own, header["populations"])
+    sizes = {INPUT: header["n_inputs"]} | {p.name: p.registers.n for p in populations}
+    return QuantisedNetwork(
+        chip=header["chip"],
+        dt=header["dt"],
+        n_inputs=header["n_inputs"],
+        n_steps=header["n_steps"],
+        populations=populations,
+        projections=_projections(own, header["projections"], sizes),
+        output=header["output"],
+        readout=header["readout"],
+        discretisation=header["discretisation"],
+        reset=header["reset"],
+        provenance=header["provenance"],
+    )
+
+
+def _populations(own: Group, records: list[object]) -> tuple[QuantisedPopulation, ...]:
+    top = own.group("populations")
+    _check_members(top, {str(k) for k in range(len(records))})
+    populations = []
+    for k, item in enumerate(records):
+        record = checked(item, POPULATION, own.where("header"))
+        group = top.group(str(k))
+        _check_members(group, set(REGISTERS))
+        shape = group.array("du").shape
+        words = {name: group.array(name, shape=shape) for name in REGISTERS}
+        registers = CubaRegisters(**words, spiking=record["spiking"])
+        populations.append(
+            QuantisedPopulation(name=record["name"], registers=registers, scale=record["scale"])
+        )
+    return tuple(populations)
+
+
+def _projections(
+    own: Group, records: list[object], sizes: dict[str, int]
+) -> tuple[QuantisedProjection, ...]:
+    if not records:
+        return ()
+    top = own.group("projections")
+    _check_members(top, {str(k) for k in range(len(records))})
+    projections = []
+    for k, item in enumerate(records):
+        record = checked(item, PROJECTION, own.where("header"))
+        group = top.group(str(k))
+        _check_members(group, {"weights"})
+        if record["source"] not in sizes or record["target"] not in sizes:
+            raise FormatError(f"{own.where('header')}: projection {k} leads to no population")
+        shape = (sizes[record["target"]], sizes[record["source"]])
+        projections.append(
+            QuantisedProjection(**record, weights=group.array("weights", shape=shape))
+        )
+    return tuple(projections)
+
+
+def _check_members(group: Group, expected: set[str]) -> None:
+    if set(group.keys()) != expected:
+        raise FormatError(
+            f"{group.where()}: {list(group.keys())[:20]}, expected {sorted(expected)[:20]}"
+        )
