@@ -1,0 +1,129 @@
+"""Bad input on the command line: one message, exit code 2, nothing half-written."""
+
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+
+def assert_refused(outcome, *words):
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
+    for word in words:
+        assert word in outcome.err
+
+
+def test_unknown_data_set(hetlava, net_file):
+    assert_refused(hetlava("run", net_file, "--data", "cifar"), "cifar", "digits", "nmnist")
+
+
+def test_unknown_split(hetlava, net_file):
+    assert_refused(hetlava("run", net_file, "--split", "validation"), "validation", "test")
+
+
+def test_unknown_chip(hetlava, model):
+    assert_refused(hetlava("export", model, "--target", "loihi3"), "loihi3", "loihi2")
+    assert not model.with_suffix(".net").exists()
+
+
+def test_unknown_target(hetlava, net_file):
+    assert_refused(hetlava("run", net_file, "--target", "tpu"), "tpu", "loihi2-sim", "lava-cpu")
+
+
+def test_unknown_format(hetlava, model):
+    assert_refused(hetlava("export", model, "--format", "onnx"), "onnx", "net")
+
+
+def test_unknown_probe(hetlava, net_file, tmp_path):
+    saved = tmp_path / "o.npz"
+    assert_refused(hetlava("run", net_file, "--probe", "w", "--save", saved), "'w'", "u, v")
+    assert not saved.exists()
+
+
+def test_probe_without_a_file(hetlava, net_file):
+    assert_refused(hetlava("run", net_file, "--probe", "v"), "--save")
+
+
+def test_another_data_set_than_the_network_takes(hetlava, model, monkeypatch, tmp_path):
+    from hetlava.datasets import load
+
+    digits = load("digits", "test")
+    from dataclasses import replace
+
+    wide = replace(digits, n_channels=65)
+    monkeypatch.setattr("hetlava.datasets.load", lambda name, split: wide)
+    assert_refused(hetlava("verify", model), "65 channels", "takes 64")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89HDF\r\n\x1a\n" + b"\0" * 100])
+def test_files_that_are_no_networks(hetlava, tmp_path, content):
+    path = tmp_path / "x.net"
+    path.write_bytes(content)
+    assert_refused(hetlava("run", path), "x.net")
+    assert_refused(hetlava("inspect", path), "x.net")
+
+
+def test_a_truncated_network(hetlava, net_file):
+    net_file.write_bytes(net_file.read_bytes()[:3000])
+    assert_refused(hetlava("run", net_file), "model.net")
+
+
+def test_missing_files(hetlava, tmp_path):
+    for command in ("inspect", "export", "run", "verify"):
+        assert_refused(hetlava(command, tmp_path / "none"), "none")
+
+
+def test_a_pickle_bomb_does_not_go_off(hetlava, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "boom"), "w"))
+
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(Bomb()))
+        archive.writestr("archive/version", "3")
+    for command in ("inspect", "export", "verify"):
+        assert_refused(hetlava(command, path), "model.pt")
+    assert not (tmp_path / "boom").exists()
+
+
+def test_an_output_folder_that_is_not_there(hetlava, model, tmp_path):
+    outcome = hetlava("export", model, "--out", tmp_path / "no" / "model.net")
+    assert_refused(outcome, "does not exist")
+
+
+@pytest.mark.parametrize("text", ["gamma:-20ms,shape=3", "gamma:20,shape=3", "weibull:20ms"])
+def test_impossible_time_constants(hetlava, tmp_path, text):
+    out = tmp_path / "m.pt"
+    outcome = hetlava("train", "--slayer", "digits", "--tau-mem", text, "--out", out)
+    assert_refused(outcome)
+    assert not out.exists()
+
+
+def test_help_starts_without_heavy_libraries():
+    code = (
+        "import sys; from hetlava.cli import make_app; make_app();"
+        "print([m for m in ('torch','numpy','lava','numba','h5py','tonic','sklearn') if m in "
+        "sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_full_disk_keeps_the_old_file(hetlava, model):
+    net = model.with_suffix(".net")
+    assert hetlava("export", model).code == 0
+    before = net.read_bytes()
+    limited = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "from hetlava.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "export", model], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert net.read_bytes() == before
+    assert sorted(p.name for p in model.parent.iterdir()) == ["model.net", "model.pt"]
