@@ -1,0 +1,40 @@
+"""The table of targets: names and where they are found, so that nothing loads until asked for."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+from hetlava.chips import CHIPS
+from hetlava.errors import ValidationError
+from hetlava.hardware.interface import Target
+
+TARGETS: Mapping[str, str] = MappingProxyType(
+    {
+        "reference": "hetlava.hardware.simulators:REFERENCE",
+        "loihi1-sim": "hetlava.hardware.simulators:LOIHI1_SIM",
+        "loihi2-sim": "hetlava.hardware.simulators:LOIHI2_SIM",
+        "lava-cpu": "hetlava.hardware.lava_cpu:LAVA_CPU",
+    }
+)
+
+
+def target(name: str) -> Target:
+    """Return the target of that name; a chip's name stands for its simulator.
+
+    Raises
+    ------
+    ValidationError
+        If there is none; the message lists those that exist.
+    """
+    listed = f"{name}-sim" if name in CHIPS else name
+    if listed not in TARGETS:
+        known = ", ".join((*TARGETS, *CHIPS))
+        raise ValidationError(f"target {name!r} is unknown; known: {known}")
+    module, constant = TARGETS[listed].split(":")
+    found: Target = getattr(import_module(module), constant)
+    return found
+
+
+def all_targets() -> tuple[Target, ...]:
+    """Return every target, whether it can be used here or not."""
+    return tuple(target(name) for name in TARGETS)
