@@ -1,0 +1,267 @@
+"""The real netx as judge: it loads our files and gives our spikes, or refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from hetlava.errors import UnsupportedError
+from hetlava.events import from_dense
+from hetlava.export.lava_import import netx as import_netx
+from hetlava.export.lava_import import slayer as import_slayer
+from hetlava.export.lava_runtime import shared, supervise
+from hetlava.export.net_hdf5 import read, write
+from hetlava.export.netx_rules import netx_differences, netx_weights
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.sim.reference import run
+
+pytestmark = pytest.mark.lava
+
+STEPS = 25
+Spikes = list[np.ndarray]
+
+
+def run_netx(path: Path, x: np.ndarray, sizes: list[int]) -> Spikes:
+    """Return the spikes (n_steps, n) of every layer of stock netx for the input (n_steps, n)."""
+    import_netx()
+    spikes = [shared((len(x), n), np.int32) for n in sizes]
+    supervise(lambda: _run_lava(path, x, spikes), shared((1,), np.int64), patience=60)
+    return spikes
+
+
+def _run_lava(path: Path, x: np.ndarray, spikes: Spikes) -> None:
+    from lava.lib.dl.netx.hdf5 import Network
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.io.sink import RingBuffer as Sink
+    from lava.proc.io.source import RingBuffer as Source
+
+    net = Network(net_config=str(path))
+    source = Source(data=x.T.astype(np.int32))
+    sinks = [Sink(shape=layer.out.shape, buffer=len(x)) for layer in net.layers]
+    source.s_out.connect(net.inp)
+    for layer, sink in zip(net.layers, sinks, strict=True):
+        layer.out.connect(sink.a_in)
+    net.run(RunSteps(num_steps=len(x)), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+    for kept, sink in zip(spikes, sinks, strict=True):
+        kept[:] = sink.data.get().T
+    net.stop()
+
+
+def registers(rng: np.random.Generator, n: int, *, spiking: bool = True) -> CubaRegisters:
+    def draw(low: int, high: int) -> np.ndarray:
+        return rng.integers(low, high, n).astype(np.int32)
+
+    return CubaRegisters(
+        du=draw(-1, 3000),
+        dv=draw(0, 1500),
+        vth=draw(20, 600),
+        bias_mant=draw(-3, 8),
+        bias_exp=np.full(n, 6, np.int32),
+        spiking=spiking,
+    )
+
+
+def chain(
+    rng: np.random.Generator,
+    widths: list[int],
+    weights: Callable[[tuple[int, int]], np.ndarray],
+    *,
+    recurrent: bool = False,
+    exponent: int = 0,
+    integrator: bool = False,
+) -> QuantisedNetwork:
+    """Return a chain of populations of those widths, the first being the input."""
+    names = [f"p{k}" for k in range(1, len(widths))]
+    ends = ["input", *names]
+    size = dict(zip(ends, widths, strict=True))
+    wires = list(zip(ends, names, strict=False)) + [(n, n) for n in names if recurrent]
+    return QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=widths[0],
+        n_steps=STEPS,
+        # the order of the populations is not the order of the layers
+        populations=tuple(
+            QuantisedPopulation(
+                name=name,
+                registers=registers(
+                    rng, size[name], spiking=not (integrator and name == names[-1])
+                ),
+            )
+            for name in reversed(names)
+        ),
+        projections=tuple(
+            QuantisedProjection(
+                source=a,
+                target=b,
+                weights=weights((size[b], size[a])).astype(np.int16),
+                weight_exp=exponent,
+            )
+            for a, b in wires
+        ),
+        output=names[-1],
+        readout="max-voltage" if integrator else "spike-count",
+    )
+
+
+def mixed(rng: np.random.Generator) -> Callable[[tuple[int, int]], np.ndarray]:
+    return lambda shape: rng.integers(-128, 128, shape) * 2
+
+
+def agreeing(net: QuantisedNetwork, path: Path, rng: np.random.Generator) -> int:
+    """Check that netx gives the reference's spikes in every layer; return how many there were."""
+    assert netx_differences(net) == []
+    write(path, net)
+    x = rng.random((STEPS, net.n_inputs)) < 0.3
+    want = run(net, from_dense(x[:, None, :]))
+    names = [f"p{k}" for k in range(1, len(net.populations) + 1)]
+    got = run_netx(path, x, [net.population(n).registers.n for n in names])
+    for name, spikes in zip(names, got, strict=True):
+        assert np.array_equal(spikes, want.of(name).to_dense()[:, 0].astype(np.int32)), name
+    return sum(want.of(name).n_events for name in names)
+
+
+def test_netx_gives_the_spikes_of_a_deep_net(rng: np.random.Generator, tmp_path: Path) -> None:
+    net = chain(rng, [12, 16, 9, 5], mixed(rng))
+    assert agreeing(net, tmp_path / "a.net", rng) > 50
+
+
+def test_netx_gives_the_spikes_of_a_recurrent_net(rng: np.random.Generator, tmp_path: Path) -> None:
+    net = chain(rng, [12, 16, 9], mixed(rng), recurrent=True)
+    assert agreeing(net, tmp_path / "a.net", rng) > 50
+
+
+def test_netx_gives_the_spikes_of_excitatory_odd_weights_with_an_exponent(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    net = chain(rng, [1, 6, 1], lambda shape: rng.integers(1, 32, shape), exponent=3)
+    assert agreeing(net, tmp_path / "a.net", rng) > 0
+
+
+def test_netx_lets_an_integrator_never_spike(rng: np.random.Generator, tmp_path: Path) -> None:
+    net = chain(rng, [12, 16, 4], mixed(rng), integrator=True, exponent=-1)
+    assert agreeing(net, tmp_path / "a.net", rng) > 0
+
+
+@pytest.mark.parametrize("options", [{}, {"num_layers": 0}, {"skip_layers": 1}])
+def test_netx_refuses_what_it_would_compute_otherwise(
+    options: dict[str, int], rng: np.random.Generator, tmp_path: Path
+) -> None:
+    net = chain(rng, [4, 5], lambda shape: rng.integers(-255, 254, shape) | 1)
+    write(tmp_path / "a.net", net)
+    assert "netx changes" in netx_differences(net)[0]
+    import_netx()
+    from lava.lib.dl.netx.hdf5 import Network
+
+    with pytest.raises(KeyError, match="layer"):
+        Network(net_config=str(tmp_path / "a.net"), **options)
+
+
+def lava_weights(*matrices: np.ndarray) -> list[np.ndarray] | None:
+    """Return the effective weights after netx's and Dense's own functions, None on a crash."""
+    import_netx()
+    from lava.lib.dl.netx.utils import optimize_weight_bits
+    from lava.utils.weightutils import clip_weights, determine_sign_mode, truncate_weights
+
+    try:
+        scaled, bits, exponent, _ = optimize_weight_bits(np.hstack(matrices))
+    except OverflowError:
+        return None
+    parts = np.split(scaled, np.cumsum([m.shape[1] for m in matrices])[:-1], axis=1)
+    done = []
+    for part in parts:
+        sign = determine_sign_mode(part)
+        kept = truncate_weights(clip_weights(part, sign, num_bits=8), sign, bits)
+        done.append(kept * 2.0**exponent)
+    return done
+
+
+def hard_matrix(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Return weights of any sign, parity and extent, ends included."""
+    step, top = int(2 ** rng.integers(0, 9)), int(2 ** rng.integers(0, 9))
+    low, high = rng.choice([[-top, top], [0, top], [-top, 0], [-top, -1], [1, top]])
+    weights = rng.integers(low, high + 1, shape) * step
+    weights = np.where(rng.random(shape) < 0.1, rng.choice([-256, 255, 0, -1, 1]), weights)
+    return np.clip(weights, -256, 255).astype(np.int64)
+
+
+@pytest.mark.parametrize("n_matrices", [1, 2])
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_the_simulated_weights_are_those_of_netx_and_dense(
+    n_matrices: int, rng: np.random.Generator
+) -> None:
+    changed = crashed = 0
+    for _ in range(1500):
+        rows = int(rng.integers(1, 4))
+        matrices = [hard_matrix(rng, (rows, int(rng.integers(1, 4)))) for _ in range(n_matrices)]
+        want = lava_weights(*matrices)
+        if want is None:
+            crashed += 1
+            with pytest.raises(UnsupportedError):
+                netx_weights(*matrices)
+            continue
+        got = [w.weights * 2.0**w.exponent for w in netx_weights(*matrices)]
+        assert all(map(np.array_equal, got, want)), matrices
+        changed += not all(map(np.array_equal, matrices, want))
+    assert changed > 100 and crashed > 0
+
+
+def slayer_net(path: Path) -> tuple[np.ndarray, Spikes]:
+    """Export a SLAYER net with per-neuron decays; return an input and its spikes per layer."""
+    slayer = import_slayer()
+    import torch
+
+    torch.manual_seed(7)
+    neuron = {
+        "threshold": 1.25,
+        "current_decay": [0.1, 0.6],
+        "voltage_decay": [0.02, 0.3],
+        "shared_param": False,
+        "requires_grad": False,
+    }
+    blocks = torch.nn.ModuleList(
+        [
+            slayer.block.cuba.Dense(neuron, 12, 20, weight_scale=2),
+            slayer.block.cuba.Recurrent(neuron, 20, 16, weight_scale=2),
+            slayer.block.cuba.Dense(neuron, 16, 5, weight_scale=2),
+        ]
+    )
+    x = (torch.rand(1, 12, STEPS) < 0.3).float()
+    spikes, signal = [], x
+    with torch.no_grad():
+        for block in blocks:
+            signal = block(signal)
+            spikes.append(signal[0].numpy().T.astype(np.int32))
+    with h5py.File(path, "w") as file:
+        for k, block in enumerate(blocks):
+            block.export_hdf5(file.create_group(f"layer/{k}"))
+        file["simulation/Ts"], file["simulation/tSample"] = 1, STEPS
+    return x[0].numpy().T, spikes
+
+
+def test_a_net_that_slayer_exported_runs_alike_in_slayer_netx_and_the_reference(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "slayer.net"
+    x, trained = slayer_net(path)
+    net = read(path)
+    assert len(np.unique(net.populations[0].registers.dv)) > 10
+    recording = run(net, from_dense(x[:, None, :]))
+    loaded = run_netx(path, x, [p.registers.n for p in net.populations])
+    for k, events in enumerate(recording.spikes):
+        ours = events.to_dense()[:, 0].astype(np.int32)
+        assert np.array_equal(ours, loaded[k])
+        assert np.array_equal(ours, trained[k])
+        assert ours.sum() > 10
+
+
+def test_what_was_read_from_slayer_is_written_for_netx(tmp_path: Path) -> None:
+    slayer_net(tmp_path / "slayer.net")
+    net = read(tmp_path / "slayer.net")
+    write(tmp_path / "ours.net", net)
+    assert netx_differences(net) == []
+    assert read(tmp_path / "ours.net") == net
