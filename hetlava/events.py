@@ -95,10 +95,20 @@ class Events(ArrayRecord):
             raise ValidationError(f"events: samples are taken by index, not by {chosen.dtype}")
         if chosen.size and not 0 <= chosen.min() <= chosen.max() < self.n_samples:
             raise ValidationError(
-                f"events: samples {chosen.min()} .. {chosen.max()} outside [0, {self.n_samples - 1}]"
+                f"events: indices {chosen.min()} .. {chosen.max()} outside "
+                f"[0, {self.n_samples - 1}]"
             )
-        return concatenate(
-            [self.samples(0, 0), *(self.samples(i, i + 1) for i in map(int, chosen))]
+        starts = chosen.astype(np.int64)[:, None] * self.n_steps
+        rows = (starts + np.arange(self.n_steps)).ravel()
+        lengths = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        where = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], lengths)
+        return Events(
+            n_samples=chosen.size,
+            n_steps=self.n_steps,
+            n_neurons=self.n_neurons,
+            indptr=indptr,
+            index=self.index[where],
         )
 
     def counts(self) -> Int64:

@@ -6,10 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from hetlava.events import Events, from_dense
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+
+# the first example pays for imports and compiling, and the machine may be busy
+settings.register_profile("hetlava", deadline=None)
+settings.load_profile("hetlava")
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
 READOUTS = ("max-voltage", "mean-voltage", "last-voltage")

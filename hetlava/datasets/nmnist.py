@@ -135,6 +135,8 @@ def _manifest(content: bytes, where: str) -> dict[str, str]:
         listed = {row["path"]: row["sha256"].lower() for row in rows}
     except (ValueError, KeyError, AttributeError, csv.Error) as error:
         raise DataError(f"{where}: no list of path and sha256 ({error}); fetch it again") from error
+    if not listed:
+        raise DataError(f"{where}: lists no recordings; fetch it again")
     if not all(re.fullmatch("[0-9a-f]{64}", checksum) for checksum in listed.values()):
         raise DataError(f"{where}: a sha256 is not one; fetch it again")
     return listed
