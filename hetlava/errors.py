@@ -31,3 +31,7 @@ class MissingPackageError(HetlavaError, ImportError):
 
 class TargetError(HetlavaError, RuntimeError):
     """A target failed while it ran: it crashed, hung, or lost its connection."""
+
+
+class TrainingError(HetlavaError, ArithmeticError):
+    """Training went astray: a loss or a gradient is no longer a finite number."""

@@ -40,14 +40,14 @@ def integrate(
         A state above it is set to 0 before the next step.
     """
     for row in numba.prange(x.shape[0]):
-        keep = FULL - decay[row]
+        keep, unit = FULL - decay[row], 1.0 / scale
         state = start[row]
         for t in range(x.shape[1]):
             kept = state * keep
             # a shift rounds down, the chip rounds toward zero
             kept = kept >> DECAY_BITS if kept >= 0 else -(-kept >> DECAY_BITS)
             state = kept + np.int64(x[row, t] * scale)
-            y[row, t] = state / scale
+            y[row, t] = state * unit
             if state > limit:
                 state = 0
 

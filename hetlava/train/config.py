@@ -1,0 +1,117 @@
+"""What a training run is asked for: one frozen record, and what suits each data set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from hetlava.errors import ValidationError
+
+LearnTau = Literal["neuron", "layer", "none"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The complete description of a training run; equal ones give equal weights on one machine.
+
+    Attributes
+    ----------
+    dataset : str
+    dt : float
+        Length of a step [s].
+    n_steps : int
+        Steps per sample.
+    hidden : tuple of int
+        Neurons of each hidden layer.
+    tau_mem, tau_syn : str
+        Distributions of the time constants, drawn per neuron: ``gamma:20ms,shape=3``.
+    learn_tau : str
+        ``neuron``: every time constant is learned; ``layer``: one factor per layer scales all its
+        membrane, another all its synaptic time constants (of a constant distribution that is one
+        time constant per layer); ``none``: they stay as drawn.
+    threshold : float
+        Firing threshold [V]; weights live on a grid of 1/32 V in -4 .. 3.97 V.
+    epochs, batch : int
+    lr, lr_tau : float
+        Adam's rates for the weights [V] and for the logarithms of the time constants.
+    half_life : float
+        Epochs after which the rates have halved.
+    shift : int
+        Training samples are moved by up to this many pixels in x and in y; 0 for data that is no
+        image.
+    drop : float
+        Share of the hidden spikes that training drops.
+    seed : int
+    device : str
+    threads : int
+        Of the CPU. Sums are rounded differently by another number; more are only worth it for
+        large layers on an idle machine.
+    """
+
+    dataset: str
+    dt: float
+    n_steps: int
+    hidden: tuple[int, ...] = (128,)
+    tau_mem: str = "gamma:20ms,shape=3"
+    tau_syn: str = "gamma:10ms,shape=3"
+    learn_tau: LearnTau = "neuron"
+    threshold: float = 4.0
+    epochs: int = 20
+    batch: int = 32
+    lr: float = 0.01
+    lr_tau: float = 0.01
+    half_life: float = 5.0
+    image: tuple[int, int, int] | None = None
+    shift: int = 0
+    drop: float = 0.0
+    seed: int = 0
+    device: Device = "auto"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        for name in ("epochs", "batch", "n_steps", "threads", "shift", "seed"):
+            low = 0 if name in ("shift", "seed") else 1
+            _require(getattr(self, name) >= low, name, getattr(self, name), f"at least {low}")
+        _require(0 < self.dt <= 1, "dt", f"{self.dt} s", "above 0 s and at most 1 s")
+        _require(bool(self.hidden), "hidden", self.hidden, "at least one layer")
+        for n in self.hidden:
+            _require(0 < n <= 1 << 20, "hidden", n, "1 to 2^20 neurons a layer")
+        for name in ("lr", "half_life"):
+            _require(0 < getattr(self, name) < 1e6, name, getattr(self, name), "above 0")
+        _require(0 <= self.lr_tau < 1e3, "lr_tau", self.lr_tau, "at least 0")
+        _require(0 <= self.drop < 1, "drop", self.drop, "0 to below 1")
+        _require(0 < self.threshold < 1 << 11, "threshold", self.threshold, "in (0, 2048) V")
+        _require(
+            not self.shift or self.image is not None, "shift", self.shift, "0 without an image"
+        )
+        _require(self.seed < 1 << 32, "seed", self.seed, "below 2^32")
+        for name, kind in (("learn_tau", LearnTau), ("device", Device)):
+            known = get_args(kind)
+            _require(getattr(self, name) in known, name, getattr(self, name), " or ".join(known))
+
+
+# chosen on training data held out from the fit, see benchmarks/README.md
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"digits": {}, "nmnist": {}})
+
+
+def config_for(dataset: str, **asked: Any) -> TrainConfig:
+    """Return the preset of a data set with what is asked for in place (None: the preset's).
+
+    Raises
+    ------
+    ValidationError
+        If the data set is unknown or a value impossible.
+    """
+    from hetlava.datasets import defaults
+
+    binning = defaults(dataset)
+    chosen = {"dt": binning.dt, "n_steps": binning.n_steps, **PRESETS.get(dataset, {})}
+    chosen |= {name: value for name, value in asked.items() if value is not None}
+    return TrainConfig(dataset=dataset, **chosen)
+
+
+def _require(holds: bool, name: str, value: object, limit: str) -> None:
+    if not holds:
+        raise ValidationError(f"{name} is {value}, expected {limit}")

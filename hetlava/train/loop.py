@@ -1,0 +1,119 @@
+"""One epoch of gradient descent on spike counts, and the test after it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from hetlava.errors import TrainingError
+from hetlava.train.batches import Labelled, in_order, shifted, shuffled
+from hetlava.train.config import TrainConfig
+from hetlava.train.slayer_net import SlayerNet
+
+LOGIT = 0.3  # log-odds per output spike
+TEST_BATCH = 128
+
+OnBatch = Callable[[int, int], None]
+
+
+@dataclass
+class Tally:
+    """Sums over the samples seen so far."""
+
+    n: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    spikes: list[float] = field(default_factory=list)
+
+    def add(self, loss: float, counts: Tensor, labels: Tensor, spikes: list[Tensor]) -> None:
+        """Count a batch in."""
+        self.n += len(labels)
+        self.loss += loss * len(labels)
+        self.correct += int((counts.argmax(1) == labels).sum())
+        sums = [float(s.detach().sum() / s[0].numel()) for s in spikes]
+        self.spikes = [a + b for a, b in zip(self.spikes or [0.0] * len(sums), sums, strict=True)]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the samples whose class was right."""
+        return self.correct / self.n
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Spikes per neuron and step of each layer."""
+        return tuple(s / self.n for s in self.spikes)
+
+
+def learning_rates(config: TrainConfig, epoch: int) -> tuple[float, float]:
+    """Return the rates of the weights and of the time constants in an epoch (from 0)."""
+    fade: float = 0.5 ** (epoch / config.half_life)
+    return config.lr * fade, config.lr_tau * fade
+
+
+def train_epoch(
+    net: SlayerNet,
+    optimiser: torch.optim.Optimizer,
+    data: Labelled,
+    config: TrainConfig,
+    epoch: int,
+    on_batch: OnBatch,
+) -> Tally:
+    """Go through the data once, changing the network and the optimiser.
+
+    Raises
+    ------
+    TrainingError
+        If the loss or a gradient is not finite; the network keeps what it was before that batch.
+    """
+    rng = epoch_rng(config.seed, epoch)
+    for group, rate in zip(optimiser.param_groups, learning_rates(config, epoch), strict=False):
+        group["lr"] = rate
+    tally, n_batches = Tally(), -(-data.spikes.n_samples // config.batch)
+    device = next(net.parameters()).device
+    for done, (x, labels) in enumerate(shuffled(data, config.batch, rng), start=1):
+        if config.shift and config.image is not None:
+            x = shifted(x, config.image, config.shift, rng)
+        x, labels = x.to(device), labels.to(device)
+        spikes = net(x, config.drop, rng)
+        counts = spikes[-1].sum(-1)
+        loss = cross_entropy(LOGIT * counts, labels)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        _check_finite(net, loss, config, epoch, done)
+        optimiser.step()
+        net.project()
+        tally.add(float(loss.detach()), counts, labels, spikes)
+        on_batch(done, n_batches)
+    return tally
+
+
+@torch.no_grad()
+def evaluate(net: SlayerNet, data: Labelled) -> Tally:
+    """Classify every sample by the output that spikes most."""
+    tally = Tally()
+    device = next(net.parameters()).device
+    for x, labels in in_order(data, TEST_BATCH):
+        x, labels = x.to(device), labels.to(device)
+        spikes = net(x)
+        counts = spikes[-1].sum(-1)
+        tally.add(float(cross_entropy(LOGIT * counts, labels)), counts, labels, spikes)
+    return tally
+
+
+def epoch_rng(seed: int, epoch: int) -> torch.Generator:
+    """Return the generator of an epoch; -1 is that of the first weights."""
+    return torch.Generator().manual_seed((seed << 20) + epoch + 1)
+
+
+def _check_finite(
+    net: SlayerNet, loss: Tensor, config: TrainConfig, epoch: int, batch: int
+) -> None:
+    gradients = [p.grad for p in net.parameters() if p.grad is not None]
+    finite = [torch.isfinite(loss), *(torch.isfinite(g).all() for g in gradients)]
+    if not bool(torch.stack(finite).all()):
+        raise TrainingError(
+            f"epoch {epoch + 1}, batch {batch}: the loss or a gradient is not finite "
+            f"(loss {float(loss.detach())}); lower lr ({config.lr}) or lr_tau ({config.lr_tau})"
+        )

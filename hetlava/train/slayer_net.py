@@ -1,0 +1,264 @@
+"""A feed-forward network of lava-dl's CUBA blocks with time constants of our own.
+
+The blocks keep lava-dl's axes (N, C, T), its rounding of weights, decays and states, its spike
+function. Ours are the dynamics, the delay of one step per block, the time constants (drawn per
+neuron, learned as logarithms) and the first weights.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from hetlava.arrays import Float
+from hetlava.export.lava_import import slayer
+from hetlava.fixedpoint import DECAY_BITS, decay_tau, decay_word
+from hetlava.graph import INPUT
+from hetlava.network import Network, Plain, Population, Projection
+from hetlava.neurons.cuba import CubaLIF
+from hetlava.train.config import LearnTau
+from hetlava.train.dynamics import corrected_dynamics, dynamics
+
+FULL = 1 << DECAY_BITS
+W_SCALE = 1 << 6  # lava-dl's units of a weight per volt
+S_SCALE = W_SCALE << 6  # and of the state
+GRID = 2 / W_SCALE  # [V], weights of mixed sign are even
+W_MAX = 254 / W_SCALE  # [V]
+
+# width (in thresholds) and height (times threshold) of the surrogate derivative
+SURROGATE_WIDTH = 0.5
+SURROGATE_HEIGHT = 0.5
+# lava-dl multiplies what it is given by these
+TAU_RHO_MULT, SCALE_RHO_MULT = 100, 0.1
+
+
+@dataclass(frozen=True)
+class Taus:
+    """Time constants of one layer [s], each (n,)."""
+
+    mem: Float
+    syn: Float
+
+
+class LogTau(nn.Module):
+    """Decay words of time constants ``dt exp(base + p)`` for a learned ``p`` (n,) or (1,)."""
+
+    base: Tensor
+
+    def __init__(self, base: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("base", base)
+
+    def forward(self, p: Tensor) -> Tensor:
+        """Return ``4096 (1 - exp(-dt / tau))``, (n,)."""
+        return -FULL * torch.expm1(-torch.exp(-(self.base + p)))
+
+    def bounds(self) -> tuple[Tensor, Tensor]:
+        """Return the smallest and the largest ``p`` (n,) that keep decays in 1 .. 4095."""
+        low, high = (-math.log(-math.log1p(-d / FULL)) for d in (FULL - 1, 1))
+        return low - self.base, high - self.base
+
+
+class SlayerNet(nn.Module):
+    """Blocks of ``slayer.block.cuba.Dense``, one per layer.
+
+    Parameters
+    ----------
+    n_inputs : int
+    taus : sequence of Taus
+        One per layer, the output included; their length is the layer's size.
+    dt : float
+        Length of a step [s].
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        taus: Sequence[Taus],
+        dt: float,
+        *,
+        threshold: float,
+        learn_tau: LearnTau,
+    ) -> None:
+        super().__init__()
+        self.dt, self.learn_tau = dt, learn_tau
+        sizes = [n_inputs, *(t.mem.size for t in taus)]
+        # Any: PyTorch types the members of a list as bare modules
+        self.blocks: Any = nn.ModuleList(
+            _block(n_pre, t, dt, threshold=threshold, learn_tau=learn_tau)
+            for n_pre, t in zip(sizes, taus, strict=False)
+        )
+
+    def forward(
+        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+    ) -> list[Tensor]:
+        """Return the spikes of every layer, (N, n, T) each, for input spikes (N, n_inputs, T).
+
+        Parameters
+        ----------
+        drop : float
+            Share of the spikes between layers that is dropped, the others growing to make up.
+        """
+        spikes: list[Tensor] = []
+        with corrected_dynamics():
+            for block in self.blocks:
+                x = _one_step_later(block(x))
+                spikes.append(x)
+                if drop:
+                    kept = torch.rand(x.shape[:2], generator=rng).to(x.device) >= drop
+                    x = x * (kept / (1 - drop))[..., None]
+        return spikes
+
+    def weights(self) -> list[nn.Parameter]:
+        """Return the weights of every layer, (n_post, n_pre, 1, 1, 1)."""
+        return [block.synapse.weight for block in self.blocks]
+
+    def taus(self) -> list[Taus]:
+        """Return the time constants of every layer as they are now."""
+        return [
+            Taus(
+                mem=_tau(block.neuron.voltage_decay, self.dt),
+                syn=_tau(block.neuron.current_decay, self.dt),
+            )
+            for block in self.blocks
+        ]
+
+    def log_taus(self) -> list[nn.Parameter]:
+        """Return what is learned of the time constants."""
+        found = [p for n, p in self.named_parameters() if n.endswith(".original")]
+        return [p for p in found if p.requires_grad]
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Bring decays back into 1 .. 4095 and weights into the range of their grid."""
+        for block in self.blocks:
+            block.synapse.weight.clamp_(-W_MAX, W_MAX)
+            for name in ("current_decay", "voltage_decay"):
+                (log_tau,) = block.neuron.parametrizations[name]
+                p = block.neuron.parametrizations[name].original
+                low, high = log_tau.bounds()
+                # a shared factor stops where the first neuron meets its bound
+                p.clamp_(low, high) if p.numel() > 1 else p.clamp_(low.max(), high.min())
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor, spread: float, rng: torch.Generator) -> None:
+        """Draw weights for which the free voltage of each neuron varies by ``spread`` thresholds.
+
+        Parameters
+        ----------
+        x : (N, n_inputs, T)
+            A batch of the data.
+        """
+        for block in self.blocks:
+            weight, neuron = block.synapse.weight, block.neuron
+            weight.copy_(torch.randn(weight.shape, generator=rng))
+            current = nn.functional.conv3d(x[:, :, None, None], weight)[:, :, 0, 0]
+            rest = torch.zeros(1, device=x.device)
+            for decay in (neuron.current_decay, neuron.voltage_decay):
+                current = dynamics(current, decay, rest, 1.0, rounding=False)
+            free = current.transpose(0, 1).flatten(1).std(1).clamp_min(1e-6)
+            weight.mul_((spread * neuron.threshold / free).reshape(-1, 1, 1, 1, 1))
+            weight.clamp_(-W_MAX, W_MAX)
+            with corrected_dynamics():
+                x = _one_step_later(block(x))
+
+
+def _one_step_later(x: Tensor) -> Tensor:
+    return nn.functional.pad(x[..., :-1], (1, 0))
+
+
+def _block(n_pre: int, taus: Taus, dt: float, *, threshold: float, learn_tau: LearnTau) -> Any:
+    block = slayer().block.cuba.Dense(
+        {
+            "threshold": threshold,
+            "current_decay": 0.5,
+            "voltage_decay": 0.5,
+            "shared_param": False,
+            "tau_grad": SURROGATE_WIDTH / TAU_RHO_MULT,
+            "scale_grad": 2 * SURROGATE_WIDTH * SURROGATE_HEIGHT / SCALE_RHO_MULT,
+        },
+        n_pre,
+        taus.mem.size,
+        # the delay is made here: on CUDA, lava-dl would compile a kernel for it
+        delay_shift=False,
+    )
+    neuron = block.neuron
+    # lava-dl draws decays of its own when the shape is still open at the first forward
+    neuron.shape, neuron.num_neurons = torch.Size([taus.mem.size]), taus.mem.size
+    # half a unit: "above the threshold" in float32 for every threshold of 17 bits
+    neuron.threshold_eps = 0.5 / S_SCALE
+    for name, tau in (("current_decay", taus.syn), ("voltage_decay", taus.mem)):
+        _learn(neuron, name, torch.tensor(np.log(tau / dt), dtype=torch.float32), learn_tau)
+    return block
+
+
+def _learn(neuron: nn.Module, name: str, log_tau: Tensor, learn_tau: LearnTau) -> None:
+    """Let the neuron's decays be computed from logarithms of time constants."""
+    shared = learn_tau == "layer"
+    start = torch.zeros(1) if shared else log_tau
+    base = log_tau if shared else torch.zeros_like(log_tau)
+    setattr(neuron, name, nn.Parameter(start.clone(), requires_grad=learn_tau != "none"))
+    # unsafe: the words have another meaning and, when shared, another shape than the parameter
+    parametrize.register_parametrization(neuron, name, LogTau(base), unsafe=True)
+
+
+def layer_names(n_layers: int) -> list[str]:
+    """Return ``hidden1, hidden2, .., output``."""
+    return [*(f"hidden{k}" for k in range(1, n_layers)), "output"]
+
+
+@torch.no_grad()
+def to_network(net: SlayerNet, n_steps: int, metadata: dict[str, Plain]) -> Network:
+    """Return the float network of what was trained.
+
+    Weights are the rounded ones that the forward pass uses. Quantised with 4096 units of the state
+    per volt, the network has the integers of the blocks.
+    """
+    names = layer_names(len(net.blocks))
+    sources = [INPUT, *names]
+    return Network(
+        dt=net.dt,
+        n_inputs=net.blocks[0].synapse.in_channels,
+        n_steps=n_steps,
+        populations=tuple(
+            Population(name=name, neurons=_neurons(taus, block.neuron.threshold))
+            for name, taus, block in zip(names, net.taus(), net.blocks, strict=True)
+        ),
+        projections=tuple(
+            Projection(source=source, target=target, weights=effective_weights(block), grid=GRID)
+            for source, target, block in zip(sources, names, net.blocks, strict=False)
+        ),
+        output=names[-1],
+        metadata=metadata,
+    )
+
+
+def effective_weights(block: Any) -> Float:
+    """Return the weights that the forward pass of a block uses, (n_post, n_pre) float64 [V]."""
+    rounded = block.synapse.pre_hook_fx(block.synapse.weight)
+    weights: Float = rounded.flatten(1).double().cpu().numpy()
+    return weights
+
+
+def _neurons(taus: Taus, threshold: float) -> CubaLIF:
+    n = taus.mem.size
+    return CubaLIF(
+        tau_mem=taus.mem,
+        tau_syn=taus.syn,
+        v_leak=np.zeros(n),
+        v_threshold=np.full(n, float(threshold)),
+        v_reset=np.zeros(n),
+    )
+
+
+def _tau(decay: Tensor, dt: float) -> Float:
+    decays = decay.detach().double().cpu().numpy()
+    tau: Float = -dt / np.log1p(-decays / FULL)
+    # float32 and float64 may round a decay to different words where it lies half-way
+    words = torch.round(decay.detach()).cpu().numpy().astype(np.int32)
+    return np.where(decay_word(tau, dt) == words, tau, decay_tau(words, dt))
