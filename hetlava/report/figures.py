@@ -97,7 +97,7 @@ def _raster(axes: Any, inputs: Events, ladder: Ladder, sample: int) -> None:
         base += before.n_neurons + max(2, base // 20)
     axes.set_yticks([y for y, _ in labels], [name for _, name in labels])
     axes.set(xlabel="step", xlim=(0, inputs.n_steps))
-    axes.set_title("sample 0: black in both, orange float only, blue integers only")
+    axes.set_title("sample 0: both black, float only orange, integers only blue")
 
 
 def _points(events: Events, sample: int) -> list[tuple[int, int]]:
@@ -107,11 +107,13 @@ def _points(events: Events, sample: int) -> list[tuple[int, int]]:
 
 
 def _weights(axes: Any, net: Network, quantised: QuantisedNetwork) -> None:
+    bins = np.arange(-260, 261, 8)
     colours = (BLUE, ORANGE, INK, GREY)
     for i, (p, q) in enumerate(zip(net.projections, quantised.projections, strict=True)):
-        values, counts = np.unique(q.weights, return_counts=True)
-        label = f"{p.source} -> {p.target}: {values.size} levels"
-        axes.step(values, counts, where="mid", lw=1, color=colours[i % 4], label=label)
+        label = f"{p.source} -> {p.target}: {np.unique(q.weights).size} levels"
+        axes.hist(q.weights.ravel(), bins, histtype="step", color=colours[i % 4], label=label)
     axes.set(yscale="log", xlabel="weight [register units]", ylabel="synapses")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * 8)  # room for the legend above the curves
     axes.set_title("weights on the chip's grid")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left")

@@ -20,7 +20,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     """Return a table whose first column is left-aligned and the others right-aligned."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, column in enumerate(columns):
-        made.add_column(column, justify="left" if i == 0 else "right")
+        made.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made
@@ -32,7 +32,7 @@ def interval(value: Interval) -> str:
 
 
 def _triple(spread: Mapping[str, float]) -> str:
-    return " / ".join(f"{spread[key]:.2g}" for key in ("median", "p95", "worst"))
+    return "/".join(f"{spread[key]:.2g}" for key in ("median", "p95", "worst"))
 
 
 def budget_tables(budget: Sequence[Mapping[str, Any]]) -> list[Table]:
@@ -41,7 +41,7 @@ def budget_tables(budget: Sequence[Mapping[str, Any]]) -> list[Table]:
     projections = [row for row in budget if row["kind"] == "projection"]
     return [
         table(
-            "Time constants and thresholds: error in % (median / 95th percentile / worst)",
+            "Time constants and thresholds: error in % (median/95th percentile/worst)",
             ("population", "n", "tau_mem", "tau_syn", "vth", "vth_mant", "leak", "dead", "sat."),
             (
                 (
@@ -156,7 +156,7 @@ def network_table(net: Network | QuantisedNetwork) -> Table:
     unit = "V" if float_net else "mantissa"
     columns = ("population", "n", "tau_mem ms", "tau_syn ms", f"threshold {unit}", "from")
     return table(
-        f"{'float' if float_net else 'quantised'} network: dt {1e3 * net.dt:g} ms, "
+        f"{'float' if float_net else 'quantised'} network (min..median..max): dt {1e3 * net.dt:g} ms, "
         f"{net.n_steps} steps, {net.n_inputs} inputs, output {net.output!r} by {net.readout}",
         columns,
         [*_population_rows(net)],
@@ -191,7 +191,7 @@ def _range(values: Any) -> str:
     low, high = float(np.min(values)), float(np.max(values))
     if low == high:
         return f"{low:.4g}"
-    return f"{low:.4g} .. {float(np.median(values)):.4g} .. {high:.4g}"
+    return f"{low:.3g}..{float(np.median(values)):.3g}..{high:.3g}"
 
 
 def chip_table(chip: ChipSpec) -> Table:

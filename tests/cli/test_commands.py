@@ -69,7 +69,7 @@ def test_verify_exits_with_one_when_too_much_is_lost(hetlava, model, tmp_path):
 def test_verify_also_compares_with_lava(hetlava, model):
     outcome = hetlava("verify", model, "--limit", 2, "--max-drop", 100, "--also", "lava-cpu")
     assert outcome.code == 0, outcome.err
-    assert "identical (to engine)" in outcome.out
+    assert "identical (to loihi2-sim)" in outcome.out
 
 
 def test_inspect_tells_models_networks_and_recordings_apart(hetlava, model, net_file, tmp_path):
@@ -77,7 +77,7 @@ def test_inspect_tells_models_networks_and_recordings_apart(hetlava, model, net_
     hetlava("run", net_file, "--limit", 3, "--save", saved)
     assert "float network" in hetlava("inspect", model).out
     assert "quantised network" in hetlava("inspect", net_file).out
-    assert "recording of engine" in hetlava("inspect", saved).out
+    assert "recording of loihi2-sim" in hetlava("inspect", saved).out
 
 
 def test_targets_lists_what_runs_here_and_the_limits_of_a_chip(hetlava):
