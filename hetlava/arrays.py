@@ -38,7 +38,7 @@ class ArrayRecord:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, np.ndarray) and value.flags.writeable:
+            if isinstance(value, np.ndarray) and _can_change(value):
                 frozen = value.copy()
                 frozen.flags.writeable = False
                 object.__setattr__(self, field.name, frozen)
@@ -49,7 +49,14 @@ class ArrayRecord:
         return all(_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
     def __hash__(self) -> int:
-        return id(self)
+        """Hash by type and shapes, which equal records share."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return hash((type(self), *(v.shape for v in values if isinstance(v, np.ndarray))))
+
+
+def _can_change(array: AnyArray) -> bool:
+    # a read-only view still follows what it is a view of
+    return array.flags.writeable or (isinstance(array.base, np.ndarray) and _can_change(array.base))
 
 
 R = TypeVar("R", bound=np.generic)
@@ -81,9 +88,10 @@ def cast_exactly(array: AnyArray, dtype: type[R], what: str) -> npt.NDArray[R]:
     """
     if array.dtype.kind not in "biuf":
         raise ValidationError(f"{what}: dtype {array.dtype} is not a number")
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(dtype)
-        wrong = cast.astype(array.dtype) != array
+        # the second comparison: 2**32 - 1 to int32 and back is itself, by way of -1
+        wrong = (cast.astype(array.dtype) != array) | ((cast < 0) != (array < 0))
     if np.issubdtype(dtype, np.floating):
         wrong = ~np.isfinite(cast) & np.isfinite(array.astype(np.float64))
     if np.any(wrong):

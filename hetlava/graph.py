@@ -62,34 +62,39 @@ def population_sizes(n_inputs: int, members: Iterable[tuple[str, int]]) -> dict[
 def groups_in_order(names: Sequence[str], wires: Iterable[Wire]) -> list[tuple[str, ...]]:
     """Return populations in feed-forward order, those on a common loop in one group.
 
-    The strongly connected components of the graph (Tarjan 1972), sources first. A group of one
-    may still have a projection onto itself.
+    The strongly connected components of the graph (Kosaraju; Sharir 1981), sources first. A group
+    of one may still have a projection onto itself.
     """
     after: dict[str, list[str]] = {name: [] for name in names}
+    before: dict[str, list[str]] = {name: [] for name in names}
     for wire in wires:
         if wire.source != INPUT:
             after[wire.source].append(wire.target)
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    groups: list[tuple[str, ...]] = []
+            before[wire.target].append(wire.source)
+    seen: set[str] = set()
+    left = [name for start in names for name in _leaving(start, after, seen)]
+    order = {name: k for k, name in enumerate(names)}
+    seen.clear()
+    groups = (_leaving(start, before, seen) for start in reversed(left))
+    return [tuple(sorted(group, key=order.__getitem__)) for group in groups if group]
 
-    def visit(name: str) -> None:
-        index[name] = low[name] = len(index)
-        stack.append(name)
-        for nxt in after[name]:
-            if nxt not in index:
-                visit(nxt)
-                low[name] = min(low[name], low[nxt])
-            elif nxt in stack:
-                low[name] = min(low[name], index[nxt])
-        if low[name] == index[name]:
-            cut = stack.index(name)
-            members = set(stack[cut:])
-            groups.append(tuple(n for n in names if n in members))
-            del stack[cut:]
 
-    for name in names:
-        if name not in index:
-            visit(name)
-    return groups[::-1]
+def _leaving(start: str, after: dict[str, list[str]], seen: set[str]) -> list[str]:
+    """Return what is newly reached from ``start``, in the order that a depth-first walk leaves it.
+
+    Without recursion: a chain of populations may be longer than the stack is deep.
+    """
+    if start in seen:
+        return []
+    seen.add(start)
+    path, left = [(start, iter(after[start]))], []
+    while path:
+        name, rest = path[-1]
+        new = next((n for n in rest if n not in seen), None)
+        if new is None:
+            path.pop()
+            left.append(name)
+        else:
+            seen.add(new)
+            path.append((new, iter(after[new])))
+    return left

@@ -108,8 +108,12 @@ class Network(ArrayRecord):
         check_readout(self.readout, self.population(self.output).neurons.spiking)
 
     def population(self, name: str) -> Population:
-        """Return the population of that name."""
-        return next(p for p in self.populations if p.name == name)
+        """Return the population of that name, or raise ValidationError with those there are."""
+        for p in self.populations:
+            if p.name == name:
+                return p
+        known = ", ".join(p.name for p in self.populations)
+        raise ValidationError(f"population {name!r} is unknown; known: {known}")
 
 
 def check_header(dt: float, n_steps: int, readout: str, discretisation: str, reset: str) -> None:

@@ -113,5 +113,9 @@ class QuantisedNetwork(ArrayRecord):
         check_readout(self.readout, self.population(self.output).registers.spiking)
 
     def population(self, name: str) -> QuantisedPopulation:
-        """Return the population of that name."""
-        return next(p for p in self.populations if p.name == name)
+        """Return the population of that name, or raise ValidationError with those there are."""
+        for p in self.populations:
+            if p.name == name:
+                return p
+        known = ", ".join(p.name for p in self.populations)
+        raise ValidationError(f"population {name!r} is unknown; known: {known}")

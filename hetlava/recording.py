@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -60,6 +60,31 @@ class Recording(ArrayRecord):
         for traces in (self.u, self.v):
             if traces and len(traces) != len(self.names):
                 raise ValidationError("recording: a trace is needed for every population or none")
+        if self.provenance not in get_args(Provenance):
+            known = ", ".join(get_args(Provenance))
+            raise ValidationError(f"provenance {self.provenance!r} is unknown; known: {known}")
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        n_samples = len(self.synops) if self.synops.ndim else 0
+        if self.scores.ndim != 2 or self.scores.shape[0] != n_samples or self.synops.ndim != 1:
+            raise ValidationError(
+                f"recording: scores of shape {self.scores.shape} and synops of "
+                f"{self.synops.shape}, expected (n_samples, n_classes) and (n_samples,)"
+            )
+        for k, spikes in enumerate(self.spikes):
+            shape = (spikes.n_steps, spikes.n_samples, spikes.n_neurons)
+            if shape[:2] != (self.spikes[0].n_steps, n_samples):
+                raise ValidationError(
+                    f"recording: {self.names[k]} has {shape[1]} samples of {shape[0]} steps, "
+                    f"expected {n_samples} of {self.spikes[0].n_steps}"
+                )
+            for name, traces in (("u", self.u), ("v", self.v)):
+                if traces and traces[k].shape != shape:
+                    raise ValidationError(
+                        f"recording: {name} of {self.names[k]} has shape {traces[k].shape}, "
+                        f"expected (n_steps, n_samples, n) = {shape}"
+                    )
 
     @property
     def predictions(self) -> Int64:
@@ -68,7 +93,15 @@ class Recording(ArrayRecord):
         return best
 
     def of(self, name: str) -> Events:
-        """Return the spikes of the population of that name."""
+        """Return the spikes of the population of that name.
+
+        Raises
+        ------
+        ValidationError
+            If there is none; the message lists those there are.
+        """
+        if name not in self.names:
+            raise ValidationError(f"population {name!r} is unknown; known: {', '.join(self.names)}")
         return self.spikes[self.names.index(name)]
 
 

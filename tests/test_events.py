@@ -1,0 +1,115 @@
+"""Events: equal to dense spikes in everything they can do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stn
+
+from hetlava.errors import ValidationError
+from hetlava.events import Events, concatenate, from_coordinates, from_dense
+
+SHAPES = st.tuples(st.integers(1, 6), st.integers(0, 4), st.integers(1, 7))
+DENSE = SHAPES.flatmap(lambda shape: stn.arrays(bool, shape))
+
+
+@given(DENSE)
+def test_events_give_back_the_dense_spikes(dense):
+    events = from_dense(dense)
+    assert np.array_equal(events.to_dense(), dense) and events.to_dense().dtype == bool
+    assert events.n_events == dense.sum()
+    assert from_dense(events.to_dense()) == events
+
+
+@given(DENSE)
+def test_counts_are_the_sum_over_the_steps(dense):
+    counts = from_dense(dense).counts()
+    assert np.array_equal(counts, dense.sum(axis=0)) and counts.dtype == np.int64
+
+
+@given(DENSE, st.integers(-6, 6), st.integers(-6, 6))
+def test_samples_are_sliced_as_lists_are(dense, start, stop):
+    assert np.array_equal(from_dense(dense).samples(start, stop).to_dense(), dense[:, start:stop])
+
+
+@given(DENSE.filter(lambda d: d.shape[1]), st.data())
+def test_samples_are_taken_in_any_order(dense, data):
+    which = data.draw(st.lists(st.integers(0, dense.shape[1] - 1), max_size=6))
+    taken = from_dense(dense).take(np.array(which, np.int64))
+    assert np.array_equal(taken.to_dense(), dense[:, which])
+
+
+@pytest.mark.parametrize("which", [[2], [-1], [0.0], [True, False]])
+def test_what_is_no_sample_is_refused(which):
+    with pytest.raises(ValidationError, match="events: "):
+        from_dense(np.ones((3, 2, 4))).take(which)
+
+
+@given(DENSE, st.integers(0, 4))
+def test_parts_join_to_the_whole(dense, cut):
+    events = from_dense(dense)
+    parts = [events.samples(0, cut), events.samples(cut, events.n_samples)]
+    assert concatenate(parts) == events
+
+
+def test_parts_of_different_shape_are_refused():
+    for parts in ([], [from_dense(np.ones((3, 2, 4))), from_dense(np.ones((3, 2, 5)))]):
+        with pytest.raises(ValidationError, match="nothing to join, or parts"):
+            concatenate(parts)
+
+
+@given(DENSE, st.randoms(use_true_random=False), st.integers(1, 3))
+def test_coordinates_may_be_doubled_and_in_any_order(dense, random, times):
+    coordinates = [tuple(c) for c in np.argwhere(dense)] * times
+    random.shuffle(coordinates)
+    step, sample, neuron = np.array(coordinates, np.int64).reshape(-1, 3).T
+    n_steps, n_samples, n_neurons = dense.shape
+    sizes = {"n_samples": n_samples, "n_steps": n_steps, "n_neurons": n_neurons}
+    assert from_coordinates(sample, step, neuron, **sizes) == from_dense(dense)
+
+
+@pytest.mark.parametrize("axis", ["sample", "step", "neuron"])
+@pytest.mark.parametrize("value", [-1, 2])
+def test_a_coordinate_outside_is_named(axis, value):
+    where = {name: np.zeros(1, np.int64) for name in ("sample", "step", "neuron")}
+    where[axis] = np.array([value])
+    with pytest.raises(ValidationError, match=rf"{axis} {value} .. {value} outside \[0, 1\]"):
+        from_coordinates(**where, n_samples=2, n_steps=2, n_neurons=2)
+
+
+def test_dense_spikes_have_three_axes():
+    with pytest.raises(ValidationError, match=r"shape \(3, 2\), expected \(n_steps, n_samples"):
+        from_dense(np.ones((3, 2)))
+
+
+WRONG = {
+    "a_bound_too_few": ({"indptr": np.array([0, 2])}, "indptr of shape"),
+    "bounds_in_int32": ({"indptr": np.array([0, 2, 3], np.int32)}, "int32"),
+    "a_late_start": ({"indptr": np.array([1, 2, 3])}, "in order"),
+    "bounds_that_fall": ({"indptr": np.array([0, 4, 3])}, "in order"),
+    "bounds_past_the_end": ({"indptr": np.array([0, 2, 4])}, "in order"),
+    "neurons_in_int64": ({"index": np.array([0, 2, 1])}, "int64"),
+    "a_negative_neuron": ({"index": np.array([-1, 2, 1], np.int32)}, "-1 .. 2"),
+    "a_neuron_too_many": ({"index": np.array([0, 3, 1], np.int32)}, r"outside \[0, 2\]"),
+    "a_doubled_neuron": ({"index": np.array([1, 1, 1], np.int32)}, "ascending"),
+    "falling_neurons": ({"index": np.array([2, 0, 1], np.int32)}, "ascending"),
+    "no_steps": ({"n_steps": 0}, "0 steps"),
+    "sizes_below_zero": ({"n_steps": -2, "n_samples": -1}, "-1 samples"),
+    "no_neurons": ({"n_neurons": 0}, "0 neurons"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_events_are_checked(case):
+    good = Events(
+        n_samples=1,
+        n_steps=2,
+        n_neurons=3,
+        indptr=np.array([0, 2, 3]),
+        index=np.array([0, 2, 1], np.int32),
+    )
+    change, reason = WRONG[case]
+    with pytest.raises(ValidationError, match=reason):
+        replace(good, **change)
