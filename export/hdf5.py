@@ -1,4 +1,4 @@
-"""HDF5 as untrusted input and as reproducible output: the only place that touches h5py."""
+"""HDF5 as untrusted input and as reproducible output."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ import numpy as np
 
 from hetlava.arrays import AnyArray
 from hetlava.errors import DataError, FormatError, HetlavaError
+from hetlava.export.hdf5_text import read_text
 from hetlava.files import replacing
 
 # from 1.10 on HDF5 guards its own structures by checksums; every lava-dl reads it
 LIBRARY = ("v110", "v110")
 CHUNK_BYTES = 1 << 20
-TEXT_MAX = 64
 NUMBER_MAX = 8  # [byte] per element
 INFLATED_MAX = 1 << 30  # [byte] that compressed data of one file may grow to
 INFLATE_RATIO = 1100  # deflate cannot do better than 1032
@@ -101,14 +101,10 @@ class Group:
         """Return a short ASCII text, stored as one string."""
         data = self._member(key, h5py.Dataset, "a dataset")
         with _blaming(self.where(key)):
-            kind = h5py.check_string_dtype(data.dtype)
-            if kind is None or data.shape not in ((), (1,)) or (kind.length or 0) > TEXT_MAX:
-                raise FormatError(f"{self.where(key)}: {data.dtype} {data.shape}, expected a text")
-            value = data[()] if data.shape == () else data[0]
-            text = value.decode("ascii") if isinstance(value, bytes) else str(value)
-        if len(text) > TEXT_MAX:
-            raise FormatError(f"{self.where(key)}: {len(text)} characters, at most {TEXT_MAX}")
-        return text
+            try:
+                return read_text(self.path, data)
+            except FormatError as error:
+                raise FormatError(f"{self.where(key)}: {error}") from error
 
     def _member(self, key: str, kind: type, what: str) -> Any:
         with _blaming(self.where(key)):
@@ -136,13 +132,14 @@ class Group:
         inflates = DEFLATE in filters
         stored = int(data.id.get_storage_size())
         declared = _product(data.shape) * data.dtype.itemsize
-        chunk = _product(data.chunks or ()) * data.dtype.itemsize
+        chunk = _product(data.chunks or (0,)) * data.dtype.itemsize
         limit = stored * INFLATE_RATIO if inflates else stored
-        # a chunked scalar does not exist, so that an unchunked dataset passes with one element
-        if max(declared, chunk if data.chunks else 0) > limit or stored > self.budget.size:
+        # HDF5 allocates whole chunks, however little of one is used
+        oversized = chunk > max(declared, CHUNK_BYTES)
+        if oversized or declared > limit or stored > self.budget.size:
             raise FormatError(
-                f"{self.where(key)}: shape {data.shape} declares {declared} bytes, "
-                f"the file of {self.budget.size} bytes stores {stored}"
+                f"{self.where(key)}: shape {data.shape} declares {declared} bytes "
+                f"in chunks of {chunk}, the file of {self.budget.size} bytes stores {stored}"
             )
         if not self.budget.spend(declared, inflates):
             raise FormatError(f"{self.where(key)}: the parts add up to more than the file holds")

@@ -16,9 +16,11 @@ from hetlava.arrays import AnyArray
 from hetlava.errors import FormatError, ValidationError
 from hetlava.export.hdf5 import Group, opened, write_arrays
 from hetlava.export.lava_dl_file import read_chain
+from hetlava.export.net_header import SIZE_MAX
 from hetlava.export.net_layers import MILLISECOND, netx_arrays
 from hetlava.export.net_records import OWN, own_arrays, read_header, read_own
 from hetlava.export.netx_rules import netx_differences as netx_differences
+from hetlava.network import DT_MAX
 from hetlava.quantised import QuantisedNetwork
 
 LAYERS, SIMULATION = "layer", "simulation"
@@ -78,8 +80,8 @@ def read(
     with opened(Path(path)) as root:
         if OWN not in root.keys():
             return _read_lava_dl(root, dt, n_steps, chip)
-        net = read_own(root)
-        _check_layers(root, net)
+        net, differences = read_own(root)
+        _check_layers(root, net, differences)
     _settle(f"{path}: dt", net.dt, dt)
     _settle(f"{path}: n_steps", net.n_steps, n_steps)
     return net
@@ -93,10 +95,10 @@ def stored_differences(path: str | Path) -> list[str]:
         return [str(reason) for reason in read_header(root)["netx_differences"]]
 
 
-def _check_layers(root: Group, net: QuantisedNetwork) -> None:
+def _check_layers(root: Group, net: QuantisedNetwork, differences: list[str]) -> None:
     """Check that ``layer`` and ``simulation``, which netx reads, say what ``hetlava`` says."""
     members = set(root.keys()) - {OWN}
-    if read_header(root)["netx_differences"]:
+    if differences:
         if members:
             raise FormatError(f"{root.where()}: {sorted(members)} beside a network unfit for netx")
         return
@@ -166,9 +168,13 @@ def _times(root: Group) -> tuple[float | None, int | None]:
         if key not in TIMES or value.size != 1 or not 0 < float(value.reshape(())) < np.inf:
             raise FormatError(f"{group.where(key)}: expected {TIMES}, one time [ms] above 0 each")
         times[key] = float(value.reshape(()))
-    step, sample = times.get("Ts"), times.get("tSample")
-    dt = None if step is None else step * MILLISECOND
-    return dt, None if step is None or sample is None else max(1, round(sample / step))
+    if "Ts" not in times:
+        return None, None
+    dt = times["Ts"] * MILLISECOND
+    n_steps = max(1, round(times["tSample"] / times["Ts"])) if "tSample" in times else None
+    if dt > DT_MAX or (n_steps or 1) > SIZE_MAX:
+        raise FormatError(f"{group.where()}: a step of {dt} s, {n_steps} of them, is beyond reason")
+    return dt, n_steps
 
 
 def _settle(what: str, found: T | None, given: T | None) -> T:

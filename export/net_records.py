@@ -43,8 +43,8 @@ def read_header(root: Group) -> Record:
     return parse_header(own.array("header"), own.where("header"))
 
 
-def read_own(root: Group) -> QuantisedNetwork:
-    """Read the network of the group.
+def read_own(root: Group) -> tuple[QuantisedNetwork, list[str]]:
+    """Read the network of the group, and why netx cannot load it as its writer saw it.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_own(root: Group) -> QuantisedNetwork:
     parts = {"header", "populations"} | ({"projections"} if header["projections"] else set())
     _check_members(own, parts)
     try:
-        return _network(own, header)
+        return _network(own, header), [str(text) for text in header["netx_differences"]]
     except ValidationError as error:
         raise FormatError(f"{own.where()}: {error}") from error
 

@@ -59,10 +59,11 @@ def layers_of(net: QuantisedNetwork) -> list[Layer]:
     """Return the chain from the input to the output; the network must be one."""
     forward = {p.source: p for p in net.projections if p.source != p.target}
     loops = {p.source: p for p in net.projections if p.source == p.target}
+    populations = {p.name: p for p in net.populations}
     layers, at = [], INPUT
     while (projection := forward.pop(at, None)) is not None:
         at = projection.target
-        layers.append(Layer(net.population(at), projection, loops.get(at)))
+        layers.append(Layer(populations[at], projection, loops.get(at)))
     return layers
 
 
