@@ -18,9 +18,10 @@ from hetlava.network import Network, Plain
 from hetlava.train.batches import Labelled, shuffled
 from hetlava.train.checkpoint import read_checkpoint, restore, write_checkpoint
 from hetlava.train.config import TrainConfig
+from hetlava.train.log_tau import Taus
 from hetlava.train.loop import OnBatch, Tally, epoch_rng, evaluate, learning_rates, train_epoch
 from hetlava.train.metrics import EpochMetrics
-from hetlava.train.slayer_net import SlayerNet, Taus, to_network
+from hetlava.train.slayer_net import SlayerNet, to_network
 
 SPREAD = 0.5  # of the free voltage before training, in thresholds
 INIT_BATCH = 128  # samples that the first weights are scaled on

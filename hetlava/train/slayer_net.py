@@ -5,26 +5,22 @@ function. Ours are the dynamics, the delay of one step per block, the time const
 neuron, learned as logarithms) and the first weights.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from hetlava.arrays import Float
 from hetlava.export.lava_import import slayer
-from hetlava.fixedpoint import DECAY_BITS, decay_tau, decay_word
 from hetlava.graph import INPUT
 from hetlava.network import Network, Plain, Population, Projection
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.train.config import LearnTau
 from hetlava.train.dynamics import corrected_dynamics, dynamics
+from hetlava.train.log_tau import Taus, learn_log_tau, tau_of
 
-FULL = 1 << DECAY_BITS
 W_SCALE = 1 << 6  # lava-dl's units of a weight per volt
 S_SCALE = W_SCALE << 6  # and of the state
 GRID = 2 / W_SCALE  # [V], weights of mixed sign are even
@@ -33,35 +29,10 @@ W_MAX = 254 / W_SCALE  # [V]
 # width (in thresholds) and height (times threshold) of the surrogate derivative
 SURROGATE_WIDTH = 0.5
 SURROGATE_HEIGHT = 0.5
+# an output that another class has pushed far below its threshold must find back
+OUTPUT_WIDTH = 3.0
 # lava-dl multiplies what it is given by these
 TAU_RHO_MULT, SCALE_RHO_MULT = 100, 0.1
-
-
-@dataclass(frozen=True)
-class Taus:
-    """Time constants of one layer [s], each (n,)."""
-
-    mem: Float
-    syn: Float
-
-
-class LogTau(nn.Module):
-    """Decay words of time constants ``dt exp(base + p)`` for a learned ``p`` (n,) or (1,)."""
-
-    base: Tensor
-
-    def __init__(self, base: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("base", base)
-
-    def forward(self, p: Tensor) -> Tensor:
-        """Return ``4096 (1 - exp(-dt / tau))``, (n,)."""
-        return -FULL * torch.expm1(-torch.exp(-(self.base + p)))
-
-    def bounds(self) -> tuple[Tensor, Tensor]:
-        """Return the smallest and the largest ``p`` (n,) that keep decays in 1 .. 4095."""
-        low, high = (-math.log(-math.log1p(-d / FULL)) for d in (FULL - 1, 1))
-        return low - self.base, high - self.base
 
 
 class SlayerNet(nn.Module):
@@ -88,10 +59,11 @@ class SlayerNet(nn.Module):
         super().__init__()
         self.dt, self.learn_tau = dt, learn_tau
         sizes = [n_inputs, *(t.mem.size for t in taus)]
+        widths = [*[SURROGATE_WIDTH] * (len(taus) - 1), OUTPUT_WIDTH]
         # Any: PyTorch types the members of a list as bare modules
         self.blocks: Any = nn.ModuleList(
-            _block(n_pre, t, dt, threshold=threshold, learn_tau=learn_tau)
-            for n_pre, t in zip(sizes, taus, strict=False)
+            _block(n_pre, t, dt, width, threshold=threshold, learn_tau=learn_tau)
+            for n_pre, t, width in zip(sizes, taus, widths, strict=False)
         )
 
     def forward(
@@ -122,8 +94,8 @@ class SlayerNet(nn.Module):
         """Return the time constants of every layer as they are now."""
         return [
             Taus(
-                mem=_tau(block.neuron.voltage_decay, self.dt),
-                syn=_tau(block.neuron.current_decay, self.dt),
+                mem=tau_of(block.neuron.voltage_decay, self.dt),
+                syn=tau_of(block.neuron.current_decay, self.dt),
             )
             for block in self.blocks
         ]
@@ -172,15 +144,17 @@ def _one_step_later(x: Tensor) -> Tensor:
     return nn.functional.pad(x[..., :-1], (1, 0))
 
 
-def _block(n_pre: int, taus: Taus, dt: float, *, threshold: float, learn_tau: LearnTau) -> Any:
+def _block(
+    n_pre: int, taus: Taus, dt: float, width: float, *, threshold: float, learn_tau: LearnTau
+) -> Any:
     block = slayer().block.cuba.Dense(
         {
             "threshold": threshold,
             "current_decay": 0.5,
             "voltage_decay": 0.5,
             "shared_param": False,
-            "tau_grad": SURROGATE_WIDTH / TAU_RHO_MULT,
-            "scale_grad": 2 * SURROGATE_WIDTH * SURROGATE_HEIGHT / SCALE_RHO_MULT,
+            "tau_grad": width / TAU_RHO_MULT,
+            "scale_grad": 2 * width * SURROGATE_HEIGHT / SCALE_RHO_MULT,
         },
         n_pre,
         taus.mem.size,
@@ -193,18 +167,8 @@ def _block(n_pre: int, taus: Taus, dt: float, *, threshold: float, learn_tau: Le
     # half a unit: "above the threshold" in float32 for every threshold of 17 bits
     neuron.threshold_eps = 0.5 / S_SCALE
     for name, tau in (("current_decay", taus.syn), ("voltage_decay", taus.mem)):
-        _learn(neuron, name, torch.tensor(np.log(tau / dt), dtype=torch.float32), learn_tau)
+        learn_log_tau(neuron, name, torch.tensor(np.log(tau / dt), dtype=torch.float32), learn_tau)
     return block
-
-
-def _learn(neuron: nn.Module, name: str, log_tau: Tensor, learn_tau: LearnTau) -> None:
-    """Let the neuron's decays be computed from logarithms of time constants."""
-    shared = learn_tau == "layer"
-    start = torch.zeros(1) if shared else log_tau
-    base = log_tau if shared else torch.zeros_like(log_tau)
-    setattr(neuron, name, nn.Parameter(start.clone(), requires_grad=learn_tau != "none"))
-    # unsafe: the words have another meaning and, when shared, another shape than the parameter
-    parametrize.register_parametrization(neuron, name, LogTau(base), unsafe=True)
 
 
 def layer_names(n_layers: int) -> list[str]:
@@ -240,7 +204,7 @@ def to_network(net: SlayerNet, n_steps: int, metadata: dict[str, Plain]) -> Netw
 
 def effective_weights(block: Any) -> Float:
     """Return the weights that the forward pass of a block uses, (n_post, n_pre) float64 [V]."""
-    rounded = block.synapse.pre_hook_fx(block.synapse.weight)
+    rounded = block.synapse.pre_hook_fx(block.synapse.weight).detach()
     weights: Float = rounded.flatten(1).double().cpu().numpy()
     return weights
 
@@ -254,11 +218,3 @@ def _neurons(taus: Taus, threshold: float) -> CubaLIF:
         v_threshold=np.full(n, float(threshold)),
         v_reset=np.zeros(n),
     )
-
-
-def _tau(decay: Tensor, dt: float) -> Float:
-    decays = decay.detach().double().cpu().numpy()
-    tau: Float = -dt / np.log1p(-decays / FULL)
-    # float32 and float64 may round a decay to different words where it lies half-way
-    words = torch.round(decay.detach()).cpu().numpy().astype(np.int32)
-    return np.where(decay_word(tau, dt) == words, tau, decay_tau(words, dt))

@@ -1,0 +1,63 @@
+"""Time constants that are learned as logarithms and met by lava-dl as decay words."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from hetlava.arrays import Float
+from hetlava.fixedpoint import DECAY_BITS, decay_tau, decay_word
+from hetlava.train.config import LearnTau
+
+FULL = 1 << DECAY_BITS
+# log(tau / dt) of the words 4095 and 1: no word is without memory, none without decay
+LOW, HIGH = (-math.log(-math.log1p(-word / FULL)) for word in (FULL - 1, 1))
+
+
+@dataclass(frozen=True)
+class Taus:
+    """Time constants of one layer [s], each (n,)."""
+
+    mem: Float
+    syn: Float
+
+
+class LogTau(nn.Module):
+    """Decay words of time constants ``dt exp(base + p)`` for a learned ``p`` (n,) or (1,)."""
+
+    base: Tensor
+
+    def __init__(self, base: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("base", base)
+
+    def forward(self, p: Tensor) -> Tensor:
+        """Return ``4096 (1 - exp(-dt / tau))``, (n,)."""
+        return -FULL * torch.expm1(-torch.exp(-(self.base + p)))
+
+    def bounds(self) -> tuple[Tensor, Tensor]:
+        """Return the smallest and the largest ``p`` (n,) that keep decays in 1 .. 4095."""
+        return LOW - self.base, HIGH - self.base
+
+
+def learn_log_tau(neuron: nn.Module, name: str, log_tau: Tensor, learn_tau: LearnTau) -> None:
+    """Let the neuron's decays be computed from logarithms of time constants."""
+    log_tau = log_tau.clamp(LOW, HIGH)
+    shared = learn_tau == "layer"
+    start = torch.zeros(1) if shared else log_tau
+    base = log_tau if shared else torch.zeros_like(log_tau)
+    setattr(neuron, name, nn.Parameter(start.clone(), requires_grad=learn_tau != "none"))
+    # unsafe: the words have another meaning and, when shared, another shape than the parameter
+    parametrize.register_parametrization(neuron, name, LogTau(base), unsafe=True)
+
+
+def tau_of(decay: Tensor, dt: float) -> Float:
+    """Return time constants [s] whose decay words are those of ``decay`` (n,)."""
+    decays = decay.detach().double().cpu().numpy()
+    tau: Float = -dt / np.log1p(-decays / FULL)
+    # float32 and float64 may round a decay to different words where it lies half-way
+    words = torch.round(decay.detach()).cpu().numpy().astype(np.int32)
+    return np.where(decay_word(tau, dt) == words, tau, decay_tau(words, dt))
