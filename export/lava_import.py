@@ -97,7 +97,7 @@ def netx() -> ModuleType:
     Raises
     ------
     MissingPackageError
-        If lava-nc or lava-dl is not installed.
+        If lava-nc, lava-dl or torch (which lava-dl imports everywhere) is not installed.
     """
     return _lava_dl("lava.lib.dl.netx")
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events, from_dense
-from hetlava.export import lava_graph
+from hetlava.export import lava_graph, net_hdf5
+from hetlava.export.lava_import import netx
 from hetlava.export.lava_runtime import shared, supervise
-from hetlava.quantised import QuantisedNetwork
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim import reference
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
@@ -135,3 +138,48 @@ def test_the_vector_lif_takes_populations_of_any_shape() -> None:
 
     supervise(work, shared((1,), np.int64), patience=60)
     assert voltage.tolist() == [[[16, 12, 8]], [[16, 12, 8]]]
+
+
+@pytest.mark.lava
+def test_netx_runs_with_the_vector_lif_in_place_of_its_own(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    words = {"du": (400, 900), "dv": (100, 400), "vth": (900, 1000)}
+    drawn = {name: rng.integers(*ends, 5).astype(np.int32) for name, ends in words.items()}
+    registers = CubaRegisters(
+        **drawn, bias_mant=np.zeros(5, np.int32), bias_exp=np.full(5, 6, np.int32)
+    )
+    weights = (rng.integers(-20, 45, (5, 3)) * 2).astype(np.int16)
+    net = QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=3,
+        n_steps=20,
+        populations=(QuantisedPopulation(name="p", registers=registers),),
+        projections=(QuantisedProjection(source="input", target="p", weights=weights),),
+        output="p",
+    )
+    net_hdf5.write(tmp_path / "model.net", net)
+    seen = shared((2, 5), np.int64)
+
+    def work() -> None:
+        hdf5 = netx().hdf5
+        from lava.magma.core.run_conditions import RunSteps
+        from lava.magma.core.run_configs import Loihi2SimCfg
+        from lava.proc.io.source import RingBuffer
+
+        from hetlava.export.lava_processes.lif import VectorLIF
+
+        hdf5.LIF = VectorLIF
+        network = hdf5.Network(net_config=str(tmp_path / "model.net"))
+        source = RingBuffer(data=np.ones((3, 20), np.int32))
+        source.s_out.connect(network.inp)
+        network.run(RunSteps(num_steps=20), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+        seen[0] = network.layers[0].neuron.du.get()
+        seen[1] = network.layers[0].neuron.v.get()
+        network.stop()
+
+    supervise(work, shared((1,), np.int64), patience=60)
+    expected = reference.run(net, from_dense(np.ones((20, 1, 3), bool)), probes=("v",))
+    assert np.any(expected.v[0][-1, 0])
+    assert seen.tolist() == [registers.du.tolist(), expected.v[0][-1, 0].tolist()]
