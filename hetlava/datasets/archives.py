@@ -1,6 +1,7 @@
 """Zip archives from strangers: read in place, never unpacked, and checked before they are read."""
 
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,16 @@ MEMBERS_MAX = 200_000
 TOTAL_MAX = 8 << 30  # [byte] unpacked; the largest data set we read has 1.4 GiB
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # bit of a member's flags
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
+# what zipfile raises, in one version or another, on damaged archives
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)

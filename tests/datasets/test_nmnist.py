@@ -206,6 +206,22 @@ def test_what_is_no_archive_is_named(root):
         datasets.load("nmnist", "train")
 
 
+def test_an_archive_with_random_damage_is_refused_or_read_right(root, rng):
+    path = zipped(root)
+    whole, expected = path.read_bytes(), read_zip(path, "train")
+    refused = 0
+    for _ in range(300):
+        raw = bytearray(whole)
+        for k in rng.integers(0, len(raw), rng.integers(1, 4)):
+            raw[k] = rng.integers(0, 256)
+        path.write_bytes(raw)
+        try:
+            assert read_zip(path, "train") == expected
+        except DataError:
+            refused += 1
+    assert refused > 200
+
+
 def test_a_recording_that_cannot_be_read_is_named(root):
     unpacked(root)
     path = root / NAME
