@@ -9,7 +9,7 @@ import numpy as np
 from hetlava.arrays import AnyArray, Int64
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
-from hetlava.export.lava_import import enable_lava
+from hetlava.export.lava_import import enable_lava, lava_module
 from hetlava.export.lava_models import Lif, dense_parts, dense_process, lif_process
 from hetlava.export.lava_runtime import PATIENCE, run_graphs, shared, supervise
 from hetlava.graph import INPUT
@@ -18,6 +18,12 @@ from hetlava.recording import Recording, score
 from hetlava.sim.reference import check_run
 from hetlava.sim.synops import effective_synops
 
+MODULES = (
+    "lava.magma.compiler.compiler",
+    "lava.magma.core.run_configs",
+    "lava.proc.dense.models",
+    "lava.proc.lif.models",
+)
 STATES = {"u": np.int32, "v": np.int32, "spikes": np.bool_}
 
 
@@ -50,7 +56,7 @@ def run(
     UnsupportedError
         If Lava's Dense cannot hold a projection.
     MissingPackageError
-        If Lava is not installed.
+        If Lava or a package that it imports is not installed.
     TargetError
         If Lava fails or hangs.
     """
@@ -65,7 +71,9 @@ def run(
     steps_done = shared((len(net.populations),), np.int64)
     n_steps = inputs.n_steps * inputs.n_samples
     if n_steps:
-        _import_lava()
+        # imported here, so that the forked children find it loaded
+        for module in MODULES:
+            lava_module(module)
         supervise(
             lambda: run_graphs(_roots(net, inputs, records, steps_done, lif), n_steps),
             steps_done,
@@ -94,16 +102,6 @@ def _records(
         }
         for p in net.populations
     }
-
-
-def _import_lava() -> None:
-    """Import what every run needs here, so that forked children find it loaded."""
-    import lava.magma.compiler.compiler
-    import lava.magma.core.run_configs
-    import lava.proc.dense.models
-    import lava.proc.lif.models  # noqa: F401
-
-    import hetlava.export.lava_processes.io  # noqa: F401
 
 
 def _roots(

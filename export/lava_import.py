@@ -102,9 +102,15 @@ def netx() -> ModuleType:
     return _lava_dl("lava.lib.dl.netx")
 
 
-def _lava_dl(name: str) -> ModuleType:
-    if enable_lava().dl is None:
-        raise MissingPackageError(f"lava-dl is not installed; install it with\n{INSTALL}")
+def lava_module(name: str) -> ModuleType:
+    """Return a module of Lava, enabled first.
+
+    Raises
+    ------
+    MissingPackageError
+        If lava-nc is not installed, or a package that the module imports.
+    """
+    enable_lava()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -113,6 +119,12 @@ def _lava_dl(name: str) -> ModuleType:
         raise MissingPackageError(
             f"{name} needs {error.name}, which is not installed; install it with\n{INSTALL}"
         ) from error
+
+
+def _lava_dl(name: str) -> ModuleType:
+    if enable_lava().dl is None:
+        raise MissingPackageError(f"lava-dl is not installed; install it with\n{INSTALL}")
+    return lava_module(name)
 
 
 def _version(package: str) -> str | None:

@@ -183,6 +183,19 @@ def test_absent_lava_dl_is_named_where_slayer_or_netx_is_asked_for(
             ask()
 
 
+@lava
+def test_a_package_that_lava_imports_and_that_is_missing_is_named() -> None:
+    code = """
+import sys
+sys.modules["networkx"] = None
+from hetlava.export.lava_import import lava_module
+try:
+    lava_module("lava.magma.compiler.compiler")
+except ImportError as error:
+    print(error)"""
+    assert "lava.magma.compiler.compiler needs networkx" in in_fresh_python(code)
+
+
 def test_an_unknown_version_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lava_import, "_version", {"lava-nc": "9.9.0", "lava-dl": "0.6.0"}.get)
     monkeypatch.setattr(sys, "meta_path", [f for f in sys.meta_path if "lava" not in str(type(f))])
