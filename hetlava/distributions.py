@@ -27,13 +27,7 @@ PANELS, NODES = 64, 20  # of the quadrature of a clipped mean
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution(ABC):
-    """A distribution of time constants.
-
-    Attributes
-    ----------
-    clip : (low, high)
-        Bounds [s] that draws are clipped to.
-    """
+    """A distribution of time constants, drawn and then clipped to ``clip``, (low, high) [s]."""
 
     family: ClassVar[str]
     clip: tuple[float, float] = (TAU_MIN, TAU_MAX)
@@ -61,8 +55,7 @@ class Distribution(ABC):
 
     def sample(self, n: int, rng: np.random.Generator) -> Float:
         """Draw time constants [s], (n,) float64, all inside ``clip``."""
-        values: Float = np.clip(self.draw(n, rng), *self.clip)
-        return values
+        return np.clip(self.draw(n, rng), *self.clip)
 
     def __str__(self) -> str:
         low, high = self.clip
@@ -113,8 +106,7 @@ class Levels(Distribution):
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         # which levels get one neuron more is drawn too, so that none is favoured
         even = rng.permutation(np.array(self.values))[np.arange(n) % len(self.values)]
-        values: Float = rng.permutation(even)
-        return values
+        return rng.permutation(even)
 
     def written(self) -> list[str]:
         return [format_time(value) for value in self.values]
@@ -139,10 +131,11 @@ class Uniform(Distribution):
 
     @property
     def mean(self) -> float:
-        a, b = np.clip((self.low, self.high), *self.clip)
-        outside = max(0.0, min(a, self.high) - self.low) * a
-        outside += max(0.0, self.high - max(b, self.low)) * b
-        return float((outside + (b * b - a * a) / 2) / (self.high - self.low))
+        ends = np.array((self.low, self.high))
+        clipped = np.clip(ends, *self.clip)
+        # x clip(x) - clip(x)**2 / 2 is the integral of clip(x), left of, in and right of the clip
+        integral = clipped * (ends - clipped / 2)
+        return float((integral[1] - integral[0]) / (ends[1] - ends[0]))
 
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         return rng.uniform(self.low, self.high, n)
@@ -196,6 +189,8 @@ class Lognormal(Distribution):
         super().__post_init__()
         _check_taus(self.family, self.value)
         _check_number("lognormal: sigma", self.sigma, SIGMA_RANGE)
+        if self.of not in ("mean", "median"):
+            raise ValidationError(f"lognormal: of {self.of!r} is unknown; known: mean, median")
 
     @property
     def median(self) -> float:

@@ -197,6 +197,11 @@ def test_a_record_made_by_hand_is_checked_too(value):
             make()
 
 
+def test_a_lognormal_knows_two_centres():
+    with pytest.raises(ValidationError, match="of 'mode' is unknown; known: mean, median"):
+        Lognormal(value=0.02, sigma=0.5, of="mode")
+
+
 def test_levels_need_a_value():
     with pytest.raises(ValidationError, match="no values"):
         Levels(values=())
