@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from hetlava.datasets import defaults
 from hetlava.errors import ValidationError
+from hetlava.heterogeneity import parse
 
 LearnTau = Literal["neuron", "layer", "none"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -87,6 +89,8 @@ class TrainConfig:
             not self.shift or self.image is not None, "shift", self.shift, "0 without an image"
         )
         _require(self.seed < 1 << 32, "seed", self.seed, "below 2^32")
+        for text in (self.tau_mem, self.tau_syn):
+            parse(text)
         for name, kind in (("learn_tau", LearnTau), ("device", Device)):
             known = get_args(kind)
             _require(getattr(self, name) in known, name, getattr(self, name), " or ".join(known))
@@ -104,8 +108,6 @@ def config_for(dataset: str, **asked: Any) -> TrainConfig:
     ValidationError
         If the data set is unknown or a value impossible.
     """
-    from hetlava.datasets import defaults
-
     binning = defaults(dataset)
     chosen = {"dt": binning.dt, "n_steps": binning.n_steps, **PRESETS.get(dataset, {})}
     chosen |= {name: value for name, value in asked.items() if value is not None}

@@ -1,0 +1,95 @@
+"""``hetlava train``: from the command line to model.pt, and back after an interruption."""
+
+import json
+
+import pytest
+
+from hetlava.errors import DataError
+
+pytest.importorskip("sklearn")
+pytestmark = pytest.mark.lava
+QUICK = ("train", "--slayer", "digits", "--hidden", "12", "--batch", "256", "--steps", "20")
+
+
+def test_training_writes_a_model_metrics_and_a_checkpoint(hetlava, tmp_path):
+    from hetlava.train.model_file import read_model
+
+    out = tmp_path / "model.pt"
+    outcome = hetlava(*QUICK, "--epochs", 2, "--tau-mem", "levels:5ms,20ms", "--out", out)
+    network = read_model(out)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+
+    assert outcome.code == 0, outcome.err
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert f"{100 * lines[-1]['test_accuracy']:.1f} %" in outcome.out
+    assert [p.neurons.n for p in network.populations] == [12, 10]
+    assert network.metadata["config"]["tau_mem"] == "levels:5ms,20ms"
+    assert (tmp_path / "model.pt.ckpt").is_file()
+
+
+def test_an_interrupted_run_is_resumed_to_the_same_bytes(hetlava, tmp_path, monkeypatch):
+    from hetlava.train import slayer
+
+    whole, stopped = tmp_path / "whole.pt", tmp_path / "stopped.pt"
+    hetlava(*QUICK, "--epochs", 2, "--out", whole)
+    real = slayer.train_epoch
+
+    def interrupted(net, optimiser, data, config, epoch, on_batch):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return real(net, optimiser, data, config, epoch, on_batch)
+
+    monkeypatch.setattr(slayer, "train_epoch", interrupted)
+    outcome = hetlava(*QUICK, "--epochs", 2, "--out", stopped)
+    monkeypatch.setattr(slayer, "train_epoch", real)
+    assert outcome.code == 130
+    assert "--resume" in outcome.out
+    assert not stopped.exists()
+
+    hetlava(*QUICK, "--epochs", 2, "--out", stopped, "--resume")
+    assert stopped.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name the data set"),
+        (("--slayer", "mnist99"), "known: digits, nmnist"),
+        (("--slayer", "digits", "--tau-syn", "gamma:-3ms,shape=2"), "-3ms"),
+        (("--slayer", "digits", "--dt", "1"), "1 has no unit"),
+        (("--slayer", "digits", "--hidden", "12;10"), "sizes of layers"),
+        (("--slayer", "digits", "--learn-tau", "some"), "neuron or layer or none"),
+        (("--slayer", "digits", "--device", "npu"), "auto or cpu or cuda"),
+        (("--slayer", "digits", "--resume"), "no such file"),
+    ],
+)
+def test_a_wrong_option_is_named_and_nothing_is_written(hetlava, tmp_path, arguments, message):
+    outcome = hetlava("train", *arguments, "--out", tmp_path / "model.pt")
+
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_named_before_anything_is_trained(hetlava, tmp_path):
+    outcome = hetlava(*QUICK, "--out", tmp_path / "nowhere" / "model.pt")
+
+    assert outcome.code == 2
+    assert "does not exist" in outcome.err
+
+
+def test_a_full_disk_keeps_the_old_model(hetlava, tmp_path, monkeypatch):
+    from hetlava.train import model_file
+
+    out = tmp_path / "model.pt"
+    out.write_bytes(b"the old one")
+
+    def full(*arguments):
+        raise DataError("model.pt: not written, the old file stays: No space left on device")
+
+    monkeypatch.setattr(model_file, "write_torch", full)
+    outcome = hetlava(*QUICK, "--epochs", 1, "--out", out)
+
+    assert outcome.code == 2
+    assert "No space left" in outcome.err
+    assert out.read_bytes() == b"the old one"
