@@ -29,7 +29,7 @@ T = TypeVar("T", int, float)
 
 
 def write(path: str | Path, net: QuantisedNetwork) -> None:
-    """Write a network to a ``.net`` file; the same network gives the same bytes.
+    """Write a network to a ``.net`` file; the same network and HDF5 give the same bytes.
 
     :func:`hetlava.export.netx_rules.netx_differences` says whether netx can load it, and why not.
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hetlava.errors import FormatError, UnsupportedError, ValidationError
-from hetlava.quantised import QuantisedNetwork
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 
 FORMAT = 1
 HEADER_MAX = 1 << 23  # [byte]; parsed JSON takes up to a hundred times its length
@@ -67,19 +67,8 @@ def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
         "reset": net.reset,
         "provenance": provenance,
         "netx_differences": list(differences),
-        "populations": [
-            {"name": p.name, "scale": float(p.scale), "spiking": bool(p.registers.spiking)}
-            for p in net.populations
-        ],
-        "projections": [
-            {
-                "source": p.source,
-                "target": p.target,
-                "weight_exp": int(p.weight_exp),
-                "weight_bits": int(p.weight_bits),
-            }
-            for p in net.projections
-        ],
+        "populations": [_population(p) for p in net.populations],
+        "projections": [_projection(p) for p in net.projections],
     }
     text = _dump(record)
     if json.loads(text)["provenance"] != provenance:
@@ -128,6 +117,23 @@ def checked(record: object, kinds: Kinds, where: str) -> Record:
                 f"{where}: {key} is a {type(record[key]).__name__}, expected {kind[0].__name__}"
             )
     return record
+
+
+def _population(population: QuantisedPopulation) -> Record:
+    return {
+        "name": population.name,
+        "scale": float(population.scale),
+        "spiking": bool(population.registers.spiking),
+    }
+
+
+def _projection(projection: QuantisedProjection) -> Record:
+    return {
+        "source": projection.source,
+        "target": projection.target,
+        "weight_exp": int(projection.weight_exp),
+        "weight_bits": int(projection.weight_bits),
+    }
 
 
 def _dump(record: Record) -> str:

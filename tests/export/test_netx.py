@@ -7,13 +7,12 @@ import h5py
 import numpy as np
 import pytest
 
-from hetlava.errors import UnsupportedError
 from hetlava.events import from_dense
 from hetlava.export.lava_import import netx as import_netx
 from hetlava.export.lava_import import slayer as import_slayer
 from hetlava.export.lava_runtime import shared, supervise
 from hetlava.export.net_hdf5 import read, write
-from hetlava.export.netx_rules import netx_differences, netx_weights
+from hetlava.export.netx_rules import netx_differences
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim.reference import run
@@ -159,55 +158,6 @@ def test_netx_refuses_what_it_would_compute_otherwise(
 
     with pytest.raises(KeyError, match="layer"):
         Network(net_config=str(tmp_path / "a.net"), **options)
-
-
-def lava_weights(*matrices: np.ndarray) -> list[np.ndarray] | None:
-    """Return the effective weights after netx's and Dense's own functions, None on a crash."""
-    import_netx()
-    from lava.lib.dl.netx.utils import optimize_weight_bits
-    from lava.utils.weightutils import clip_weights, determine_sign_mode, truncate_weights
-
-    try:
-        scaled, bits, exponent, _ = optimize_weight_bits(np.hstack(matrices))
-    except OverflowError:
-        return None
-    parts = np.split(scaled, np.cumsum([m.shape[1] for m in matrices])[:-1], axis=1)
-    done = []
-    for part in parts:
-        sign = determine_sign_mode(part)
-        kept = truncate_weights(clip_weights(part, sign, num_bits=8), sign, bits)
-        done.append(kept * 2.0**exponent)
-    return done
-
-
-def hard_matrix(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Return weights of any sign, parity and extent, ends included."""
-    step, top = int(2 ** rng.integers(0, 9)), int(2 ** rng.integers(0, 9))
-    low, high = rng.choice([[-top, top], [0, top], [-top, 0], [-top, -1], [1, top]])
-    weights = rng.integers(low, high + 1, shape) * step
-    weights = np.where(rng.random(shape) < 0.1, rng.choice([-256, 255, 0, -1, 1]), weights)
-    return np.clip(weights, -256, 255).astype(np.int64)
-
-
-@pytest.mark.parametrize("n_matrices", [1, 2])
-@pytest.mark.filterwarnings("ignore:divide by zero")
-def test_the_simulated_weights_are_those_of_netx_and_dense(
-    n_matrices: int, rng: np.random.Generator
-) -> None:
-    changed = crashed = 0
-    for _ in range(1500):
-        rows = int(rng.integers(1, 4))
-        matrices = [hard_matrix(rng, (rows, int(rng.integers(1, 4)))) for _ in range(n_matrices)]
-        want = lava_weights(*matrices)
-        if want is None:
-            crashed += 1
-            with pytest.raises(UnsupportedError):
-                netx_weights(*matrices)
-            continue
-        got = [w.weights * 2.0**w.exponent for w in netx_weights(*matrices)]
-        assert all(map(np.array_equal, got, want)), matrices
-        changed += not all(map(np.array_equal, matrices, want))
-    assert changed > 100 and crashed > 0
 
 
 def slayer_net(path: Path) -> tuple[np.ndarray, Spikes]:

@@ -1,8 +1,10 @@
-"""Why netx would differ, told without Lava; ``test_netx.py`` asks netx itself."""
+"""Why netx would differ, and that its handling of weights is simulated as it is."""
 
 import numpy as np
 import pytest
 
+from hetlava.errors import UnsupportedError
+from hetlava.export.lava_import import netx as import_netx
 from hetlava.export.netx_rules import netx_differences, netx_weights
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
@@ -121,3 +123,53 @@ def test_the_two_matrices_of_a_recurrent_layer_are_scaled_together() -> None:
     alone = netx_weights(forward)[0]
     together = netx_weights(forward, recurrent)
     assert alone.exponent == -6 and {w.exponent for w in together} == {-5}
+
+
+def lava_weights(*matrices: np.ndarray) -> list[np.ndarray] | None:
+    """Return the effective weights after netx's and Dense's own functions, None on a crash."""
+    import_netx()
+    from lava.lib.dl.netx.utils import optimize_weight_bits
+    from lava.utils.weightutils import clip_weights, determine_sign_mode, truncate_weights
+
+    try:
+        scaled, bits, exponent, _ = optimize_weight_bits(np.hstack(matrices))
+    except OverflowError:
+        return None
+    parts = np.split(scaled, np.cumsum([m.shape[1] for m in matrices])[:-1], axis=1)
+    done = []
+    for part in parts:
+        sign = determine_sign_mode(part)
+        kept = truncate_weights(clip_weights(part, sign, num_bits=8), sign, bits)
+        done.append(kept * 2.0**exponent)
+    return done
+
+
+def hard_matrix(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Return weights of any sign, parity and extent, ends included."""
+    step, top = int(2 ** rng.integers(0, 9)), int(2 ** rng.integers(0, 9))
+    low, high = rng.choice([[-top, top], [0, top], [-top, 0], [-top, -1], [1, top]])
+    weights = rng.integers(low, high + 1, shape) * step
+    weights = np.where(rng.random(shape) < 0.1, rng.choice([-256, 255, 0, -1, 1]), weights)
+    return np.clip(weights, -256, 255).astype(np.int64)
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("n_matrices", [1, 2])
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_the_simulated_weights_are_those_of_netx_and_dense(
+    n_matrices: int, rng: np.random.Generator
+) -> None:
+    changed = crashed = 0
+    for _ in range(1500):
+        rows = int(rng.integers(1, 4))
+        matrices = [hard_matrix(rng, (rows, int(rng.integers(1, 4)))) for _ in range(n_matrices)]
+        want = lava_weights(*matrices)
+        if want is None:
+            crashed += 1
+            with pytest.raises(UnsupportedError):
+                netx_weights(*matrices)
+            continue
+        got = [w.weights * 2.0**w.exponent for w in netx_weights(*matrices)]
+        assert all(map(np.array_equal, got, want)), matrices
+        changed += not all(map(np.array_equal, matrices, want))
+    assert changed > 100 and crashed > 0
