@@ -14,6 +14,7 @@ from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.net_hdf5 import read
 
 FUZZ = Path(__file__).with_name("fuzz.py")
+MANY = pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])
 
 
 def edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
@@ -146,13 +147,13 @@ def fuzz(path: Path, count: int) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, MANY])
 def test_damage_is_found_whatever_byte_it_hits(net_file: Path, count: int) -> None:
     counts = fuzz(net_file, count)
     assert counts["error"] > 0.9 * count and "other" not in counts
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, MANY])
 def test_damage_of_a_file_without_checksums_does_no_harm(
     net_file: Path, tmp_path: Path, count: int
 ) -> None:
