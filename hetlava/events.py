@@ -58,7 +58,7 @@ class Events(ArrayRecord):
                 f"events: neurons {self.index.min()} .. {self.index.max()} outside "
                 f"[0, {self.n_neurons - 1}]"
             )
-        falls = np.diff(self.index) <= 0
+        falls = self.index[1:] <= self.index[:-1]
         starts = self.indptr[(self.indptr > 0) & (self.indptr < self.index.size)]
         falls[starts - 1] = False
         if falls.any():
