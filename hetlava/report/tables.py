@@ -155,9 +155,10 @@ def network_table(net: Network | QuantisedNetwork) -> Table:
     float_net = isinstance(net, Network)
     unit = "V" if float_net else "mantissa"
     columns = ("population", "n", "tau_mem ms", "tau_syn ms", f"threshold {unit}", "from")
+    kind = "float" if float_net else "quantised"
     return table(
-        f"{'float' if float_net else 'quantised'} network (min..median..max): dt {1e3 * net.dt:g} ms, "
-        f"{net.n_steps} steps, {net.n_inputs} inputs, output {net.output!r} by {net.readout}",
+        f"{kind} network (min..median..max): dt {1e3 * net.dt:g} ms, {net.n_steps} steps, "
+        f"{net.n_inputs} inputs, output {net.output!r} by {net.readout}",
         columns,
         [*_population_rows(net)],
     )
