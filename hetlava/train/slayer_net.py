@@ -30,7 +30,7 @@ W_MAX = 254 / W_SCALE  # [V]
 SURROGATE_WIDTH = 0.5
 SURROGATE_HEIGHT = 0.5
 # an output that another class has pushed far below its threshold must find back
-OUTPUT_WIDTH = 3.0
+OUTPUT_WIDTH = 1.0
 # lava-dl multiplies what it is given by these
 TAU_RHO_MULT, SCALE_RHO_MULT = 100, 0.1
 
