@@ -34,6 +34,12 @@ def test_a_record_equals_its_copy(array):
     assert Pair(a=array, rest=(array, 1)) == Pair(a=array.copy(), rest=(array.copy(), 1))
 
 
+def test_not_a_number_equals_itself_in_the_same_place():
+    first, second = np.array([np.nan, 0.0]), np.array([0.0, np.nan])
+    assert Pair(a=first) == Pair(a=first.copy())
+    assert Pair(a=first) != Pair(a=second)
+
+
 @given(ARRAYS.filter(lambda a: a.size), st.data())
 def test_one_changed_value_makes_records_differ(array, data):
     changed = array.copy()

@@ -95,7 +95,10 @@ def test_the_stated_mean_is_the_mean_of_the_draws(text, rng):
     assert abs(taus.mean() - parse(text).mean) <= bound
 
 
-@pytest.mark.parametrize("text", ["gamma:20ms,shape=3", "lognormal:20ms,sigma=0.5"])
+UNCLIPPED = ["gamma:20ms,shape=3", "gamma:20ms,shape=1e6", "lognormal:20ms,sigma=0.5"]
+
+
+@pytest.mark.parametrize("text", UNCLIPPED)
 def test_an_unclipped_mean_is_the_value_exactly(text):
     assert parse(text).mean == 0.02
     assert mean_matched(parse(text)) == Constant(value=0.02)
