@@ -18,7 +18,7 @@ from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, bias_value, decay_tau, d
 from hetlava.network import Network, Plain, Population, Projection
 from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters, coefficients
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
-from hetlava.rules import outside, refuse, violations
+from hetlava.rules import Violation, outside, refuse, violations
 from hetlava.scaling import UNIT, Precision, choose_exponents, choose_scale, round_weights
 
 __all__ = ["Precision", "dequantise", "quantise"]
@@ -135,7 +135,7 @@ def _round_population(
     return _Rounded(quantised, rounded, rows)
 
 
-def _unrepresentable(population: Population) -> list[str]:
+def _unrepresentable(population: Population) -> list[Violation]:
     neurons = population.neurons
     if not isinstance(neurons, CubaLIF):
         return []

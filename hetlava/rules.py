@@ -1,6 +1,7 @@
 """Design rules: does a quantised network fit a chip? Every violation is listed, not the first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,30 +12,45 @@ from hetlava.fixedpoint import weight_step
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedProjection
 
-Rule = Callable[[QuantisedNetwork, ChipSpec], Iterator[str]]
+
+@dataclass(frozen=True)
+class Violation:
+    """A limit that is broken: where, how often, what exactly, and what to do about it."""
+
+    where: str
+    count: int
+    text: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}; {self.cure}"
 
 
-def outside(label: str, value: AnyArray, low: float, high: float, cure: str) -> Iterator[str]:
-    """Yield a sentence if values leave ``low .. high``: count, limit, first one, cure."""
+Rule = Callable[[QuantisedNetwork, ChipSpec], Iterator[Violation]]
+
+
+def outside(label: str, value: AnyArray, low: float, high: float, cure: str) -> Iterator[Violation]:
+    """Yield a violation if values leave ``low .. high``: count, limit, first one, cure."""
     wrong = np.flatnonzero((value < low) | (value > high))
     if wrong.size:
         first = int(wrong[0])
-        yield (
-            f"{label}: {wrong.size} of {value.size} outside [{low:g}, {high:g}], "
-            f"first {value.flat[first]:g} at neuron {first}; {cure}"
+        text = (
+            f"{wrong.size} of {value.size} outside [{low:g}, {high:g}], "
+            f"first {value.flat[first]:g} at neuron {first}"
         )
+        yield Violation(label, int(wrong.size), text, cure)
 
 
-def decays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[str]:
+def decays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Decay words fit their registers."""
     for p in net.populations:
         du, dv = p.registers.du, p.registers.dv
-        cure = "a decay of none or of everything does not fit the register"
+        cure = "clip them: the register holds no decay of none or of everything"
         yield from outside(f"{p.name}.du", du, 1 - chip.du_offset, chip.decay_max, cure)
         yield from outside(f"{p.name}.dv", dv, 0, chip.decay_max, cure)
 
 
-def thresholds_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[str]:
+def thresholds_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Threshold mantissas fit; a readout has none."""
     for p in net.populations:
         if p.registers.spiking:
@@ -42,7 +58,7 @@ def thresholds_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[str]:
             yield from outside(f"{p.name}.vth", p.registers.vth, 1, chip.vth_max, cure)
 
 
-def biases_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[str]:
+def biases_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Bias mantissas and exponents fit."""
     for p in net.populations:
         low, high = -chip.bias_mant_max - 1, chip.bias_mant_max
@@ -52,31 +68,39 @@ def biases_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[str]:
         )
 
 
-def weights_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[str]:
+def weights_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Weights lie on the chip's grid, exponents in their range."""
     for q in net.projections:
-        label = f"{q.source} -> {q.target}"
+        label, mixed = f"{q.source} -> {q.target}", is_mixed(q)
         if not chip.weight_exp_min <= q.weight_exp <= chip.weight_exp_max:
-            yield (
-                f"{label}: weight_exp {q.weight_exp} outside "
-                f"[{chip.weight_exp_min}, {chip.weight_exp_max}]"
+            text = (
+                f"weight_exp {q.weight_exp} outside [{chip.weight_exp_min}, {chip.weight_exp_max}]"
             )
-        low, high = chip.weight_range(is_mixed(q))
-        off = np.count_nonzero((q.weights < low) | (q.weights > high))
+            yield Violation(label, 1, text, "scale weights and thresholds together")
+        low, high = chip.weight_range(mixed)
+        off = int(np.count_nonzero((q.weights < low) | (q.weights > high)))
         if off:
-            yield f"{label}: {off} of {q.weights.size} weights outside [{low}, {high}]"
-        step = weight_step(q.weight_bits, is_mixed(q))
-        odd = np.count_nonzero(q.weights % step)
+            text = f"{off} of {q.weights.size} weights outside [{low}, {high}]"
+            yield Violation(label, off, text, "raise weight_exp, or clip them")
+        step = weight_step(q.weight_bits, mixed)
+        # a power of two: its multiples have no bit below it, negative ones included
+        odd = int(np.count_nonzero(q.weights & (step - 1)))
         if odd:
-            yield f"{label}: {odd} of {q.weights.size} weights are not multiples of {step}"
+            signs = "of both signs" if mixed else "of one sign"
+            text = f"{odd} of {q.weights.size} weights are not multiples of {step}"
+            cure = f"a chip clears the low bits of {q.weight_bits}-bit weights {signs}; round them"
+            yield Violation(label, odd, text, cure)
 
 
-def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[str]:
+def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """There is room for every neuron, decay profile and threshold, one population to a core."""
     cores = sum(_cores(p.registers, chip) for p in net.populations)
     if cores > chip.cores:
         n = sum(p.registers.n for p in net.populations)
-        yield f"{n} neurons need at least {cores} cores, {chip.name} has {chip.cores}"
+        text = f"{n} neurons need at least {cores} cores, {chip.name} has {chip.cores}"
+        yield Violation(
+            "network", n, text, "use fewer neurons, decays or thresholds, or more chips"
+        )
 
 
 def _cores(registers: CubaRegisters, chip: ChipSpec) -> int:
@@ -106,7 +130,7 @@ def violations(net: QuantisedNetwork, chip: ChipSpec) -> list[str]:
     return [f"{rule.__name__}: {text}" for rule in RULES for text in rule(net, chip)]
 
 
-def refuse(chip: ChipSpec, found: list[str]) -> None:
+def refuse(chip: ChipSpec, found: Sequence[str | Violation]) -> None:
     """Raise if there are violations, listing all.
 
     Raises
