@@ -1,0 +1,250 @@
+"""The engine's compiled loops; imported only when a network runs, so that numba loads late.
+
+Every sum is made in words in which it either cannot overflow or wraps as the chip's does:
+
+* a 16-bit word holds the halves of two even weights, ``256 * high + low + 128``; the sum of words
+  modulo 2**16 and the sum of ``word >> 8`` give both sums back, so that one addition serves two
+  synapses; odd weights have a word each;
+* up to 120 rows are added in 16 bits, then flushed to 32;
+* ``|x| * k >> 12`` is split into ``(|x| >> 12) * k + ((|x| & 4095) * k >> 12)``, exact in 32 bits.
+
+Numba widens every integer operation to 64 bits, which halves the vectors: hence the many casts. It
+lets a signed index count from the end, which prevents vectors altogether: hence ``Index``.
+"""
+
+# numba infers the types of these functions
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+
+import numpy as np
+
+from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT
+from hetlava.sim.compiling import compiled
+from hetlava.sim.wiring import PAIR_EXCESS, Traces, Wiring, Work
+
+ROWS = 120  # 120 * 256 < 2**15
+FLAGS = 8  # spikes that are turned into events at once
+Index = np.uintp
+HALF = 1 << (STATE_BITS - 1)
+FRACTION = (1 << DECAY_BITS) - 1
+GATHER = np.uint64(
+    0x0102040810204080
+)  # brings the lowest bits of eight bytes into the highest byte
+# where the set bits of a byte stand, one byte each, and how many there are
+_BITS = (np.arange(256)[:, None] >> np.arange(FLAGS)) & 1
+PLACES = np.argsort(1 - _BITS, axis=1, kind="stable").astype(np.uint8).ravel()
+COUNTS = _BITS.sum(axis=1).astype(np.int64)
+
+
+@compiled
+def run_samples(
+    net: Wiring, work: Work, traces: Traces, synops, indptr, index, first, last, n_steps
+) -> int:
+    """Run samples ``first .. last - 1`` and return how many were finished before memory ran out."""
+    for sample in range(first, last):
+        row = (sample - first) * n_steps
+        room = _copy_input(work, indptr, index, sample * n_steps, row, n_steps)
+        if not room or not _run_sample(net, work, traces, row, n_steps, sample, len(synops)):
+            return int(sample - first)
+        synops[sample] = _count_synops(net, work, row, row + n_steps)
+        if _is_half_full(work, row + n_steps):  # rather than break off in the next sample
+            return int(sample + 1 - first)
+    return int(last - first)
+
+
+@compiled
+def _is_half_full(work, row):
+    for q in range(len(work.room) - 1):
+        if 2 * work.rows[q, row] > work.room[q] + work.room[q + 1]:
+            return True
+    return False
+
+
+@compiled
+def _copy_input(work, indptr, index, source_row, row, n_steps):
+    position = work.rows[0, row]
+    start, stop = indptr[source_row], indptr[source_row + n_steps]
+    if position + stop - start + FLAGS > work.room[1]:
+        return False
+    _copy(work.events, position, index, start, stop - start)
+    for t in range(n_steps + 1):
+        work.rows[0, row + t] = position + indptr[source_row + t] - start
+    return True
+
+
+@compiled
+def _run_sample(net, work, traces, first_row, n_steps, sample, n_samples):
+    (
+        group_start, width, size, offset, keep_u, keep_v, bias, threshold,
+        wire_start, source, shift, paired, weight_offset, weights, _, _,
+    ) = net  # fmt: skip
+    u, v, drive, total, sums, highs, fired, flags, room, events, rows = work
+    u_offset, v_offset, values = traces
+    _zero(u, len(u))
+    _zero(v, len(v))
+    for group in range(len(group_start) - 1):
+        for t in range(n_steps):
+            row, at = first_row + t, t * n_samples + sample
+            for p in range(group_start[group], group_start[group + 1]):
+                n, i, position = size[p], offset[p], rows[p + 1, row]
+                if position + n + FLAGS > room[p + 2]:
+                    return False
+                _zero(drive, n)
+                for w in range(wire_start[p], wire_start[p + 1] if t > 0 else 0):
+                    start, stop = rows[source[w], row - 1], rows[source[w], row]
+                    _receive(
+                        drive, total, sums, highs, paired[w], shift[w],
+                        weights, weight_offset[w], n, events, start, stop,
+                    )  # fmt: skip
+                _integrate(u, v, keep_u, keep_v, bias, threshold, drive, fired, i, n)
+                rows[p + 1, row + 1] = _compact(flags, n, events, position)
+                if u_offset[p] >= 0:
+                    _copy(values, u_offset[p] + at * width[p], u, i, width[p])
+                if v_offset[p] >= 0:
+                    _copy(values, v_offset[p] + at * width[p], v, i, width[p])
+    return True
+
+
+@compiled
+def _copy(target, at, source, start, n):
+    for k in range(n):
+        target[Index(at + k)] = source[Index(start + k)]
+
+
+@compiled
+def _zero(x, n):
+    for k in range(n):
+        x[k] = 0
+
+
+@compiled
+def _receive(drive, total, sums, highs, paired, shift, weights, offset, n, events, start, stop):
+    # the floor is of the whole sum, so a right shift waits for the last row
+    target, by = (total, 0) if shift < 0 else (drive, shift + STATE_SHIFT)
+    if shift < 0:
+        _zero(total, n)
+    while start < stop:
+        end = min(start + ROWS, stop)
+        if paired:
+            _add_pairs(sums, highs, weights, offset, n // 2, events, start, end)
+            _flush_pairs(target, sums, highs, n // 2, PAIR_EXCESS * (end - start), by)
+        else:
+            _add_words(sums, weights, offset, n, events, start, end)
+            _flush_words(target, sums, n, by)
+        start = end
+    if shift < 0:
+        _floor(drive, total, n, -shift)
+
+
+@compiled
+def _floor(drive, total, n, shift):
+    by, up = np.int32(shift), np.int32(STATE_SHIFT)
+    for k in range(n):
+        drive[k] = np.int32(drive[k] + np.int32(np.int32(total[k] >> by) << up))
+
+
+@compiled
+def _flush_words(target, sums, n, shift):
+    by = np.int32(shift)
+    for k in range(n):
+        target[k] = np.int32(target[k] + np.int32(np.int32(sums[k]) << by))
+
+
+@compiled
+def _flush_pairs(target, sums, highs, n, excess, shift):
+    by, bias = np.int32(shift), np.int32(excess)
+    for k in range(n):
+        low = np.int32(np.uint16(sums[k] - np.int16(highs[k] << np.int16(8))))
+        target[k] = np.int32(target[k] + np.int32(np.int32(low - bias) << by))
+    for k in range(n):
+        high = Index(n + k)
+        target[high] = np.int32(target[high] + np.int32(np.int32(highs[k]) << by))
+
+
+@compiled
+def _row(events, e, stop, base, n):
+    """Return where the row of event e begins; past the last event the row of zeros at 0."""
+    row = base + Index(events[e]) * n
+    return row if e < stop else Index(0)
+
+
+@compiled
+def _add_pairs(sums, highs, weights, offset, n, events, start, stop):
+    _zero(sums, n)
+    _zero(highs, n)
+    m, o = Index(n), Index(offset)
+    for e in range(start, stop, 8):
+        r0, r1 = _row(events, e, stop, o, m), _row(events, e + 1, stop, o, m)
+        r2, r3 = _row(events, e + 2, stop, o, m), _row(events, e + 3, stop, o, m)
+        r4, r5 = _row(events, e + 4, stop, o, m), _row(events, e + 5, stop, o, m)
+        r6, r7 = _row(events, e + 6, stop, o, m), _row(events, e + 7, stop, o, m)
+        for j in range(n):
+            k = Index(j)
+            a, b, c, d = weights[r0 + k], weights[r1 + k], weights[r2 + k], weights[r3 + k]
+            f, g, h, i = weights[r4 + k], weights[r5 + k], weights[r6 + k], weights[r7 + k]
+            x = np.int16(np.int16(a + b) + np.int16(c + d))
+            y = np.int16(np.int16(f + g) + np.int16(h + i))
+            sums[k] = np.int16(sums[k] + np.int16(x + y))
+            x = np.int16(np.int16((a >> 8) + (b >> 8)) + np.int16((c >> 8) + (d >> 8)))
+            y = np.int16(np.int16((f >> 8) + (g >> 8)) + np.int16((h >> 8) + (i >> 8)))
+            highs[k] = np.int16(highs[k] + np.int16(x + y))
+
+
+@compiled
+def _add_words(sums, weights, offset, n, events, start, stop):
+    _zero(sums, n)
+    m, o = Index(n), Index(offset)
+    for e in range(start, stop, 4):
+        r0, r1 = _row(events, e, stop, o, m), _row(events, e + 1, stop, o, m)
+        r2, r3 = _row(events, e + 2, stop, o, m), _row(events, e + 3, stop, o, m)
+        for j in range(n):
+            k = Index(j)
+            x = np.int16(weights[r0 + k] + weights[r1 + k])
+            y = np.int16(weights[r2 + k] + weights[r3 + k])
+            sums[k] = np.int16(sums[k] + np.int16(x + y))
+
+
+@compiled
+def _decay(x, keep):
+    sign = np.int32(x >> np.int32(31))
+    size = np.uint32(np.int32(np.int32(x ^ sign) - sign))
+    whole = np.uint32(np.uint32(size >> np.uint32(DECAY_BITS)) * keep)
+    part = np.uint32(np.uint32(size & np.uint32(FRACTION)) * keep)
+    kept = np.uint32(whole + np.uint32(part >> np.uint32(DECAY_BITS)))
+    return np.int32(np.int32(np.int32(kept) ^ sign) - sign)
+
+
+@compiled
+def _integrate(u, v, keep_u, keep_v, bias, threshold, drive, fired, offset, n):
+    half, turn, limit = np.int32(HALF), np.int32(2 * HALF), np.int32(HALF - 1)
+    for k in range(n):
+        i = Index(offset) + Index(k)
+        x = np.int32(_decay(u[i], keep_u[i]) + drive[k])
+        x = np.int32(x - turn) if x > half else (np.int32(x + turn) if x <= -half else x)
+        u[i] = x
+        y = np.int32(np.int32(_decay(v[i], keep_v[i]) + bias[i]) + x)
+        y = np.int32(min(max(y, -limit), limit))
+        spike = y > threshold[i]
+        v[i] = np.int32(0) if spike else y
+        fired[k] = spike
+
+
+@compiled
+def _compact(fired, n, events, position):
+    """Write the places of non-zero bytes, eight at a time and without a branch."""
+    for group in range(n // FLAGS):
+        byte = Index(np.uint64(fired[group] * GATHER) >> np.uint64(56))
+        base, row = np.int32(group * FLAGS), byte * Index(FLAGS)
+        for k in range(FLAGS):
+            events[Index(position) + Index(k)] = np.int32(base + np.int32(PLACES[row + Index(k)]))
+        position += COUNTS[byte]
+    return position
+
+
+@compiled
+def _count_synops(net, work, first, last):
+    total = 0
+    for q in range(len(net.fan_offset)):
+        fan = net.fan_offset[q]
+        for e in range(work.rows[q, first], work.rows[q, last]):
+            total += net.fan_out[Index(fan + work.events[Index(e)])]
+    return total

@@ -1,0 +1,180 @@
+"""A quantised network laid out in flat arrays, as the compiled loops of the engine read it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hetlava.arrays import AnyArray, Bool, Int, Int16, Int64
+from hetlava.errors import UnsupportedError
+from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value
+from hetlava.graph import INPUT, groups_in_order
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+
+LANES = 64  # neurons are padded to whole vectors of bytes
+PAIR_EXCESS = 128  # added to the lower half of a pair, so that it is never negative
+NEVER = 1 << STATE_BITS  # a threshold that no voltage reaches
+FAN_IN_MAX = (1 << 31) // 256 - 1  # the sum of so many weights still fits 32 bits
+
+
+class Wiring(NamedTuple):
+    """A network as flat arrays; source 0 is the input, source p + 1 population p.
+
+    Populations stand in feed-forward order, each padded with silent neurons to whole vectors.
+    """
+
+    group_start: Int64  # (n_groups + 1,): populations that run together, step by step
+    width: Int64  # (P,): neurons
+    size: Int64  # (P,): neurons, padded
+    offset: Int64  # (P,): of the first neuron in the next four, (N,)
+    keep_u: AnyArray  # uint32: 4096 - decay
+    keep_v: AnyArray
+    bias: Int
+    threshold: Int
+    wire_start: Int64  # (P + 1,): wires that lead into each population
+    source: Int64  # (W,)
+    shift: Int64  # (W,): of the sum of what is stored
+    paired: Bool  # (W,): two even weights in a word, of neurons k and k + size / 2
+    weight_offset: Int64  # (W,): row of source neuron j at weight_offset + j * words per row
+    weights: Int16  # begins with a row of zeros
+    fan_offset: Int64  # (P + 1,)
+    fan_out: Int64  # non-zero weights of each source neuron
+
+
+class Traces(NamedTuple):
+    """Where u and v of each population go in a flat array; -1 for nowhere."""
+
+    u_offset: Int64
+    v_offset: Int64
+    values: Int  # blocks of (n_steps, n_samples, width)
+
+
+class Work(NamedTuple):
+    """Memory of one thread; events of source q lie in room[q] .. room[q + 1]."""
+
+    u: Int
+    v: Int
+    drive: Int
+    total: Int
+    sums: Int16
+    highs: Int16
+    fired: AnyArray  # uint8
+    flags: AnyArray  # the same memory, eight neurons in a uint64
+    room: Int64
+    events: Int
+    rows: Int64  # (P + 1, n_rows + 1): where each step's events begin
+
+
+def order_of(net: QuantisedNetwork) -> tuple[tuple[str, ...], Int64]:
+    """Return the populations in feed-forward order and where each group of them starts."""
+    groups = groups_in_order([p.name for p in net.populations], net.projections)
+    starts = np.cumsum([0, *map(len, groups)]).astype(np.int64)
+    return tuple(name for group in groups for name in group), starts
+
+
+def lay_out(net: QuantisedNetwork) -> tuple[tuple[str, ...], Wiring]:
+    """Return the names in feed-forward order and the network in flat arrays.
+
+    Raises
+    ------
+    UnsupportedError
+        If a projection has so many sources that a sum could leave 32 bits before its shift.
+    """
+    names, group_start = order_of(net)
+    populations = [net.population(name) for name in names]
+    wires = [p for name in names for p in net.projections if p.target == name]
+    _check_fan_in(wires)
+    width = np.array([p.registers.n for p in populations], np.int64)
+    size = -(-width // LANES) * LANES
+    sources = {INPUT: 0} | {name: k + 1 for k, name in enumerate(names)}
+    paired, shift, weight_offset, weights = _store(wires, dict(zip(names, size, strict=True)))
+    fan_offset, fan_out = _fan_out(net.n_inputs, populations, wires)
+    keep_u, keep_v, bias, threshold = _neurons(populations, size)
+    wiring = Wiring(
+        group_start=group_start,
+        width=width,
+        size=size,
+        offset=np.cumsum(size) - size,
+        keep_u=keep_u,
+        keep_v=keep_v,
+        bias=bias,
+        threshold=threshold,
+        wire_start=np.cumsum([0] + [sum(w.target == name for w in wires) for name in names]),
+        source=np.array([sources[w.source] for w in wires], np.int64),
+        shift=shift,
+        paired=paired,
+        weight_offset=weight_offset,
+        weights=weights,
+        fan_offset=fan_offset,
+        fan_out=fan_out,
+    )
+    for array in wiring:
+        array.flags.writeable = False
+    return names, wiring
+
+
+def _check_fan_in(wires: Sequence[QuantisedProjection]) -> None:
+    for wire in wires:
+        if wire.shape[1] > FAN_IN_MAX:
+            raise UnsupportedError(
+                f"projection {wire.source} -> {wire.target}: {wire.shape[1]} sources, the engine "
+                f"sums at most {FAN_IN_MAX} exactly; split the source"
+            )
+
+
+def _neurons(
+    populations: Sequence[QuantisedPopulation], size: Int64
+) -> tuple[AnyArray, AnyArray, Int, Int]:
+    full = 1 << DECAY_BITS
+
+    def padded(values: Sequence[AnyArray], fill: int, dtype: type) -> AnyArray:
+        parts: list[AnyArray] = [
+            np.pad(x.astype(dtype), (0, int(n) - x.size), constant_values=fill)
+            for x, n in zip(values, size, strict=True)
+        ]
+        return np.concatenate(parts)
+
+    r = [p.registers for p in populations]
+    return (
+        padded([full - 1 - x.du for x in r], 0, np.uint32),
+        padded([full - x.dv for x in r], 0, np.uint32),
+        padded([bias_value(x.bias_mant, x.bias_exp) for x in r], 0, np.int32),
+        padded(
+            [x.vth << STATE_SHIFT if x.spiking else np.full(x.n, NEVER) for x in r], NEVER, np.int32
+        ),
+    )
+
+
+def _store(
+    wires: Sequence[QuantisedProjection], size: dict[str, np.int64]
+) -> tuple[Bool, Int64, Int64, Int16]:
+    """Store weights by source neuron, in pairs where every weight is even."""
+    paired = np.array([not np.any(wire.weights & 1) for wire in wires], bool)
+    tables = [np.zeros(max(size.values()), np.int16)]
+    for wire, pair in zip(wires, paired, strict=True):
+        rows = np.zeros((wire.shape[1], size[wire.target]), np.int16)
+        rows[:, : wire.shape[0]] = wire.weights.T
+        tables.append((_in_pairs(rows) if pair else rows).ravel())
+    exponents = np.array([wire.weight_exp for wire in wires], np.int64)
+    offsets = np.cumsum([table.size for table in tables])[:-1].astype(np.int64)
+    return paired, exponents + paired, offsets, np.concatenate(tables)
+
+
+def _in_pairs(rows: Int16) -> Int16:
+    """Return words ``256 * high + low + 128`` of the halves of even weights."""
+    low, high = np.split(rows >> 1, 2, axis=1)
+    words: Int16 = (high << 8) + low + np.int16(PAIR_EXCESS)
+    return words
+
+
+def _fan_out(
+    n_inputs: int,
+    populations: Sequence[QuantisedPopulation],
+    wires: Sequence[QuantisedProjection],
+) -> tuple[Int64, Int64]:
+    sizes = {INPUT: n_inputs} | {p.name: p.registers.n for p in populations}
+    fans = {name: np.zeros(n, np.int64) for name, n in sizes.items()}
+    for wire in wires:
+        fans[wire.source] += np.count_nonzero(wire.weights, axis=0)
+    starts = np.cumsum([0, *sizes.values()])[:-1].astype(np.int64)
+    return starts, np.concatenate(list(fans.values()))
