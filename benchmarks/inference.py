@@ -218,7 +218,7 @@ def main() -> None:
     Console(width=100).print(report(seconds, rates))
     if options.json:
         rows = [{"system": n, "batch": b, "seconds": s} for (n, b), s in seconds.items()]
-        machine = {"processor": platform.processor(), "cores": os.cpu_count()}
+        machine = {"machine": platform.machine(), "cores": os.cpu_count()}
         options.json.write_text(json.dumps({"rates": rates, "machine": machine, "rows": rows}))
 
 
