@@ -56,9 +56,12 @@ def main(
 ) -> None:
     """Train every row with every seed and print accuracies and CPU times."""
     figures = {}
-    table = Table("network", "test accuracy [%]", "mean", "sd", "CPU [s] a seed", title=dataset)
+    table = Table("network", "test accuracy %", "mean", "sd", "CPU s a seed", title=dataset)
     for name, asked in rows(dataset, fixed).items():
-        runs = [measure(config_for(dataset, seed=seed, **asked)) for seed in range(seeds)]
+        runs = []
+        for seed in range(seeds):
+            runs.append(measure(config_for(dataset, seed=seed, **asked)))
+            print(f"{name}, seed {seed}: {runs[-1][0]:.1f} %, {runs[-1][1]:.0f} s", flush=True)
         accuracies, seconds = zip(*runs, strict=True)
         figures[name] = {"accuracy": accuracies, "cpu_seconds": seconds}
         spread = stdev(accuracies) if seeds > 1 else 0.0
