@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from hetlava.arrays import AnyArray, Int64
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.export.lava_import import enable_lava, lava_module
+from hetlava.export.lava_levels import merge_levels, split_levels
 from hetlava.export.lava_models import Lif, dense_parts, dense_process, lif_process
 from hetlava.export.lava_runtime import PATIENCE, run_graphs, shared, supervise
 from hetlava.graph import INPUT
@@ -45,7 +46,8 @@ def run(
     probes : collection of ``"u"`` and ``"v"``
         Traces to keep; each costs a message per population and step.
     lif : str
-        ``stock`` for Lava's own LIF, ``vector`` for hetlava's, whose registers are real Vars.
+        ``stock`` for Lava's own LIF, ``vector`` for hetlava's, whose registers are real Vars,
+        ``levels`` for one of Lava's own with scalars per distinct (du, dv, vth).
     patience : float
         Longest time [s] without a finished step before Lava is given up.
 
@@ -54,34 +56,51 @@ def run(
     ValidationError
         If the input has another number of channels, or a probe or ``lif`` is unknown.
     UnsupportedError
-        If Lava's Dense cannot hold a projection.
+        If Lava's Dense cannot hold a projection, or ``levels`` cannot split the network.
     MissingPackageError
         If Lava or a package that it imports is not installed.
     TargetError
         If Lava fails or hangs.
     """
     check_run(net.n_inputs, inputs, probes)
-    if lif not in ("stock", "vector"):
-        raise ValidationError(f"lif {lif!r} is unknown; known: stock, vector")
-    for projection in net.projections:
+    if lif not in get_args(Lif):
+        raise ValidationError(f"lif {lif!r} is unknown; known: {', '.join(get_args(Lif))}")
+    levels = split_levels(net) if lif == "levels" else None
+    graph, wanted = (levels.net if levels else net), _wanted(net, probes)
+    if levels:
+        wanted = {g: wanted[name] for name, groups in levels.groups.items() for g in groups}
+    for projection in graph.projections:
         dense_parts(projection)
     versions = enable_lava()
     start = time.perf_counter()
-    records = _records(net, inputs, _wanted(net, probes))
-    steps_done = shared((len(net.populations),), np.int64)
-    n_steps = inputs.n_steps * inputs.n_samples
-    if n_steps:
-        # imported here, so that the forked children find it loaded
-        for module in MODULES:
-            lava_module(module)
-        supervise(
-            lambda: run_graphs(_roots(net, inputs, records, steps_done, lif), n_steps),
-            steps_done,
-            patience,
-        )
+    records = _records(graph, inputs, wanted)
+    _run_graph(graph, inputs, records, lif, patience)
     seconds = time.perf_counter() - start
     details = {"lava-nc": versions.nc, "lif": lif}
+    if levels:
+        records = merge_levels(levels, records)
     return _recording(net, inputs, records, probes, seconds, details)
+
+
+def _run_graph(
+    net: QuantisedNetwork,
+    inputs: Events,
+    records: dict[str, dict[str, AnyArray]],
+    lif: Lif,
+    patience: float,
+) -> None:
+    steps_done = shared((len(net.populations),), np.int64)
+    n_steps = inputs.n_steps * inputs.n_samples
+    if not n_steps:
+        return
+    # imported here, so that the forked children find it loaded
+    for module in MODULES:
+        lava_module(module)
+    supervise(
+        lambda: run_graphs(_roots(net, inputs, records, steps_done, lif), n_steps),
+        steps_done,
+        patience,
+    )
 
 
 def _wanted(net: QuantisedNetwork, probes: Collection[str]) -> dict[str, set[str]]:

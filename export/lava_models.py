@@ -11,7 +11,7 @@ from hetlava.fixedpoint import weight_step
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedProjection
 
-Lif = Literal["stock", "vector"]
+Lif = Literal["stock", "vector", "levels"]
 SignMode = Literal["EXCITATORY", "INHIBITORY", "MIXED"]
 
 NEVER = 1 << 17  # a threshold mantissa that the saturated voltage cannot exceed
@@ -103,7 +103,8 @@ def lif_process(registers: CubaRegisters, lif: Lif, n_steps: int, n_samples: int
     """Return the Lava process of a population, at rest every ``n_steps``; Lava must be enabled.
 
     ``stock`` is Lava's own LIF (LIFReset for more than one sample): its model takes vectors of
-    decays and thresholds although its Vars are scalars. ``vector`` is hetlava's.
+    decays and thresholds although its Vars are scalars. ``vector`` is hetlava's. ``levels`` is
+    Lava's own with scalars, for neurons of equal decays and thresholds.
     """
     from lava.proc.lif.process import LIF, LIFReset
 
@@ -120,7 +121,9 @@ def lif_process(registers: CubaRegisters, lif: Lif, n_steps: int, n_samples: int
             reset_interval=interval,
             **words,
         )
-    vth = registers.vth if registers.spiking else np.full(shape, NEVER, np.int32)
+    words["vth"] = registers.vth if registers.spiking else np.full(shape, NEVER, np.int32)
+    if lif == "levels":
+        words |= {name: int(words[name][0]) for name in ("du", "dv", "vth")}
     if n_samples > 1:
-        return LIFReset(shape=shape, vth=vth, reset_interval=n_steps, reset_offset=1, **words)
-    return LIF(shape=shape, vth=vth, **words)
+        return LIFReset(shape=shape, reset_interval=n_steps, reset_offset=1, **words)
+    return LIF(shape=shape, **words)

@@ -2,7 +2,10 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +55,43 @@ def random_network() -> RandomNetwork:
     ``readout=False`` without integrators, for targets that know no others.
     """
     return draw_network
+
+
+@pytest.fixture(scope="session")
+def few_levels() -> Callable[..., QuantisedNetwork]:
+    """``few_levels(net, rng, n=2)`` leaves n distinct (du, dv, vth) to every population.
+
+    Exponents become positive, since a negative one may round a sum over levels.
+    """
+
+    def lessened(net: QuantisedNetwork, rng: np.random.Generator, n: int = 2) -> QuantisedNetwork:
+        populations = []
+        for p in net.populations:
+            pick = rng.integers(0, min(n, p.registers.n), p.registers.n)
+            words = {name: getattr(p.registers, name)[pick] for name in ("du", "dv", "vth")}
+            populations.append(replace(p, registers=replace(p.registers, **words)))
+        projections = [replace(q, weight_exp=abs(q.weight_exp)) for q in net.projections]
+        return replace(net, populations=tuple(populations), projections=tuple(projections))
+
+    return lessened
+
+
+@pytest.fixture
+def lava_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Python in which ``import lava`` works by itself.
+
+    The one that HETLAVA_LAVA_PYTHON names, such as a 3.10 with nothing but lava-nc and h5py; if
+    none is named this one, in which Lava is mended before anything else runs.
+    """
+    named = os.environ.get("HETLAVA_LAVA_PYTHON")
+    if named:
+        return Path(named)
+    site = tmp_path / "site"
+    site.mkdir()
+    mend = "from hetlava.export.lava_import import enable_lava\nenable_lava()\n"
+    (site / "sitecustomize.py").write_text(mend)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    return Path(sys.executable)
 
 
 def draw_network(

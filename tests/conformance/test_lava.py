@@ -61,6 +61,33 @@ def test_lava_agrees_with_neurons_of_ours_in_it(
     assert_all_agree(net, inputs, lif="vector")
 
 
+@pytest.mark.parametrize("extreme", [False, True])
+@pytest.mark.parametrize("seed", range(200, 202))
+def test_stock_neurons_of_one_level_each_agree(
+    seed: int,
+    extreme: bool,
+    random_network: RandomNetwork,
+    few_levels: Callable[..., QuantisedNetwork],
+) -> None:
+    rng = np.random.default_rng(seed)
+    net, inputs = random_network(rng, extreme=extreme, max_neurons=12)
+    assert_all_agree(few_levels(net, rng), inputs, lif="levels")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extreme", [False, True])
+@pytest.mark.parametrize("seed", range(2000, 2025))
+def test_many_networks_of_levels_agree(
+    seed: int,
+    extreme: bool,
+    random_network: RandomNetwork,
+    few_levels: Callable[..., QuantisedNetwork],
+) -> None:
+    rng = np.random.default_rng(seed)
+    net, inputs = random_network(rng, extreme=extreme, max_neurons=20)
+    assert_all_agree(few_levels(net, rng, 3), inputs, lif="levels")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lif", ["stock", "vector"])
 @pytest.mark.parametrize("extreme", [False, True])

@@ -1,0 +1,144 @@
+"""Populations split into groups of equal decays and threshold, each of which a stock LIF holds.
+
+Lava's ``LIF`` declares one ``du``, one ``dv`` and one ``vth``; biases it has per neuron. A network
+of which every population is such a group is again a network: rows of the weights go to the groups
+of the target, columns to those of the source, and the sums meet in the neuron.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hetlava.arrays import AnyArray, Int64
+from hetlava.errors import UnsupportedError
+from hetlava.graph import INPUT
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedProjection
+
+SHARED_WORDS = ("du", "dv", "vth")
+OWN_WORDS = ("bias_mant", "bias_exp")
+PROCESSES_MAX = 1000  # Lava starts one operating-system process each
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A network of homogeneous groups, and where their neurons stood.
+
+    Attributes
+    ----------
+    net : QuantisedNetwork
+        Its output is the first group of the output.
+    groups : mapping of str to {str: (n,) int64}
+        For each population the names of its groups, and the neurons of each.
+    """
+
+    net: QuantisedNetwork
+    groups: Mapping[str, Mapping[str, Int64]]
+
+
+def split_levels(net: QuantisedNetwork) -> Levels:
+    """Split every population by (du, dv, vth); bit for bit the same network.
+
+    Raises
+    ------
+    UnsupportedError
+        If a negative exponent rounds a sum over several groups, or there would be more processes
+        than one machine starts.
+    """
+    members = {p.name: level_members(p.registers) for p in net.populations}
+    _check_count(net, members)
+    names = _group_names(net, members)
+    groups = {p: dict(zip(names[p], indices, strict=True)) for p, indices in members.items()}
+    senders = {INPUT: {INPUT: np.arange(net.n_inputs)}, **groups}
+    populations = [
+        replace(p, name=name, registers=_taken(p.registers, index))
+        for p in net.populations
+        for name, index in groups[p.name].items()
+    ]
+    blocks = [
+        block
+        for projection in net.projections
+        for block in _blocks(projection, senders[projection.source], groups[projection.target])
+    ]
+    split = replace(
+        net,
+        populations=tuple(populations),
+        projections=tuple(blocks),
+        output=next(iter(groups[net.output])),
+    )
+    return Levels(split, groups)
+
+
+def level_members(registers: CubaRegisters) -> list[Int64]:
+    """Return the neurons of each distinct (du, dv, vth), levels and neurons ascending."""
+    words = np.stack([getattr(registers, name) for name in SHARED_WORDS])
+    if not registers.spiking:
+        words[-1] = 0  # not read
+    _, level = np.unique(words, axis=1, return_inverse=True)
+    level = level.reshape(-1)
+    return [np.flatnonzero(level == k) for k in range(level.max() + 1)]
+
+
+def merge_levels(
+    levels: Levels, records: Mapping[str, Mapping[str, AnyArray]]
+) -> dict[str, dict[str, AnyArray]]:
+    """Return what was recorded of groups, ``(..., n)`` by group and state, by population."""
+    merged: dict[str, dict[str, AnyArray]] = {}
+    for population, groups in levels.groups.items():
+        size = sum(index.size for index in groups.values())
+        merged[population] = {}
+        for state, first in records[next(iter(groups))].items():
+            whole = np.empty((*first.shape[:-1], size), first.dtype)
+            for name, index in groups.items():
+                whole[..., index] = records[name][state]
+            merged[population][state] = whole
+    return merged
+
+
+def _group_names(net: QuantisedNetwork, members: Mapping[str, list[Int64]]) -> dict[str, list[str]]:
+    # a population may be named as another one's group; its place in the table tells them apart
+    return {
+        p.name: [f"{p.name}.{i}.{k}" for k in range(len(members[p.name]))]
+        for i, p in enumerate(net.populations)
+    }
+
+
+def _taken(registers: CubaRegisters, index: Int64) -> CubaRegisters:
+    words = {name: getattr(registers, name)[index] for name in SHARED_WORDS + OWN_WORDS}
+    return replace(registers, **words)
+
+
+def _blocks(
+    projection: QuantisedProjection, sources: Mapping[str, Int64], targets: Mapping[str, Int64]
+) -> list[QuantisedProjection]:
+    unit = 1 << max(0, -projection.weight_exp)
+    if len(sources) > 1 and np.any(projection.weights % unit):
+        raise UnsupportedError(
+            f"projection {projection.source} -> {projection.target}: weight_exp "
+            f"{projection.weight_exp} rounds the sum over {len(sources)} levels of the source, "
+            f"which separate processes cannot; make the weights multiples of {unit}, or take "
+            "--lif vector"
+        )
+    return [
+        replace(
+            projection,
+            source=source,
+            target=target,
+            weights=projection.weights[np.ix_(rows, columns)],
+        )
+        for source, columns in sources.items()
+        for target, rows in targets.items()
+    ]
+
+
+def _check_count(net: QuantisedNetwork, members: Mapping[str, list[Int64]]) -> None:
+    count = {INPUT: 1} | {name: len(indices) for name, indices in members.items()}
+    n_lif = sum(count.values()) - 1
+    n_dense = sum(count[p.source] * count[p.target] for p in net.projections)
+    if n_lif + n_dense > PROCESSES_MAX:
+        raise UnsupportedError(
+            f"levels: {n_lif} LIF processes ({count}) and {n_dense} Dense are more than "
+            f"{PROCESSES_MAX}; round to fewer levels (--decay-bits, or time constants drawn from "
+            "levels), or take --lif vector"
+        )
