@@ -43,7 +43,7 @@ class TrainConfig:
         Training samples are moved by up to this many pixels in x and in y; 0 for data that is no
         image.
     drop : float
-        Share of the hidden spikes that training drops.
+        Share of the hidden neurons that training silences, drawn anew for every sample.
     seed : int
     device : str
     threads : int

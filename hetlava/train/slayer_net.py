@@ -74,7 +74,8 @@ class SlayerNet(nn.Module):
         Parameters
         ----------
         drop : float
-            Share of the spikes between layers that is dropped, the others growing to make up.
+            Share of the neurons whose spikes reach no later layer, drawn for every sample; the
+            spikes of the others grow to make up.
         """
         spikes: list[Tensor] = []
         with corrected_dynamics():
