@@ -77,7 +77,7 @@ def few_levels() -> Callable[..., QuantisedNetwork]:
 
 
 @pytest.fixture
-def lava_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def lava_python(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A Python in which ``import lava`` works by itself.
 
     The one that HETLAVA_LAVA_PYTHON names, such as a 3.10 with nothing but lava-nc and h5py; if
@@ -86,8 +86,7 @@ def lava_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     named = os.environ.get("HETLAVA_LAVA_PYTHON")
     if named:
         return Path(named)
-    site = tmp_path / "site"
-    site.mkdir()
+    site = tmp_path_factory.mktemp("site")
     mend = "from hetlava.export.lava_import import enable_lava\nenable_lava()\n"
     (site / "sitecustomize.py").write_text(mend)
     monkeypatch.setenv("PYTHONPATH", str(site))

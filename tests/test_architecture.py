@@ -20,7 +20,7 @@ LAYERS = (
     "errors arrays chips fixedpoint files graph events units",
     "neurons",
     "network quantised recording recording_file distributions heterogeneity",
-    "quantisation budget scaling codebook rules parity",
+    "quantisation budget scaling codebook rules parity bounds doctor",
     "sim",
     "export",
     "hardware",
@@ -34,7 +34,10 @@ RANK = {name: rank for rank, line in enumerate(LAYERS) for name in line.split()}
 
 HEAVY = ("torch", "lava", "norse", "tonic", "sklearn", "nir", "nirtorch", "scipy", "matplotlib")
 # where a heavy library may be imported as the module is loaded, which then loads on demand only
-ON_LOAD = {"torch": "hetlava.train", "lava": "hetlava.export.lava_processes"}
+ON_LOAD = {
+    "torch": "hetlava.train",
+    "lava": ("hetlava.export.lava_processes", "hetlava.export.lava_standalone"),
+}
 # where a heavy library may be imported at all
 TORCH_HOMES = ("hetlava.train", "hetlava.export")
 

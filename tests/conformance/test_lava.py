@@ -61,8 +61,9 @@ def test_lava_agrees_with_neurons_of_ours_in_it(
     assert_all_agree(net, inputs, lif="vector")
 
 
-@pytest.mark.parametrize("extreme", [False, True])
-@pytest.mark.parametrize("seed", range(200, 202))
+@pytest.mark.parametrize(
+    ("seed", "extreme"), [(200, False), (205, False), (201, True), (205, True)]
+)
 def test_stock_neurons_of_one_level_each_agree(
     seed: int,
     extreme: bool,
@@ -71,7 +72,8 @@ def test_stock_neurons_of_one_level_each_agree(
 ) -> None:
     rng = np.random.default_rng(seed)
     net, inputs = random_network(rng, extreme=extreme, max_neurons=12)
-    assert_all_agree(few_levels(net, rng), inputs, lif="levels")
+    recording = assert_all_agree(few_levels(net, rng), inputs, lif="levels")
+    assert sum(spikes.n_events for spikes in recording.spikes) > 50
 
 
 @pytest.mark.slow

@@ -1,0 +1,153 @@
+"""A folder that runs a network with Lava alone: its numbers, a program, and a sample to check.
+
+``network.net`` holds the network in full, ``graph.py`` builds and runs its Lava processes with
+lava-nc, numpy and h5py only, on Python 3.10 too, and ``sample.npz`` has an input and what it gives.
+"""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from hetlava.arrays import AnyArray
+from hetlava.errors import ValidationError
+from hetlava.events import Events, from_dense
+from hetlava.export import net_hdf5
+from hetlava.export.lava_levels import level_members, split_levels
+from hetlava.export.lava_models import dense_parts
+from hetlava.files import replacing_folder
+from hetlava.quantised import QuantisedNetwork
+from hetlava.recording import Recording
+from hetlava.sim import reference
+
+Lowering = Literal["vector", "levels"]
+
+NETWORK, PROGRAM, SAMPLE = "network.net", "graph.py", "sample.npz"
+# what Python itself leaves beside a program belongs to the folder too
+MEMBERS = (NETWORK, PROGRAM, SAMPLE, "__pycache__")
+SOURCE = Path(__file__).with_name("lava_standalone") / PROGRAM
+DEFAULT_LINE = 'LOWERING = "{}"'
+RATES = (0.05, 0.2, 0.5, 1.0)  # of random spikes, from sparse to all
+
+
+def write_folder(
+    path: Path, net: QuantisedNetwork, inputs: Events, *, lif: Lowering = "vector"
+) -> Recording:
+    """Write a folder that Lava runs without hetlava; a folder of an earlier export is replaced.
+
+    Parameters
+    ----------
+    path : path
+        The folder; it appears whole or not at all.
+    inputs : Events
+        The sample that the program checks itself with.
+    lif : str
+        What the program does unless told otherwise: ``vector`` makes one process per population,
+        with registers per neuron; ``levels`` makes one stock LIF per distinct (du, dv, vth).
+
+    Returns
+    -------
+    Recording
+        What the sample gives, as the reference says.
+
+    Raises
+    ------
+    ValidationError
+        If ``lif`` is unknown or the input does not fit.
+    UnsupportedError
+        If Lava cannot hold the weights, or ``levels`` cannot split the network.
+    DataError
+        If the folder holds other files, or the disk refuses; nothing is left then.
+    """
+    expected = reference.run(net, inputs, probes=("v",))
+    with replacing_folder(path, MEMBERS) as folder:
+        write_program(folder, net, lif)
+        with (folder / SAMPLE).open("wb") as file:
+            np.savez_compressed(file, **sample_arrays(net, inputs, expected))  # type: ignore[arg-type]
+    return expected
+
+
+def write_program(folder: Path, net: QuantisedNetwork, lif: Lowering = "vector") -> None:
+    """Write the network and its program into an existing folder; raises as `write_folder`."""
+    text = program(net, lif)
+    net_hdf5.write(folder / NETWORK, net)
+    (folder / PROGRAM).write_text(text, encoding="ascii")
+
+
+def program(net: QuantisedNetwork, lif: Lowering = "vector") -> str:
+    """Return ``graph.py`` for a network.
+
+    Raises
+    ------
+    ValidationError, UnsupportedError
+        As :func:`write_folder`.
+    """
+    if lif not in get_args(Lowering):
+        raise ValidationError(f"lif {lif!r} is unknown; known: {', '.join(get_args(Lowering))}")
+    lowered = split_levels(net).net if lif == "levels" else net
+    for projection in lowered.projections:
+        dense_parts(projection)
+    text = SOURCE.read_text(encoding="ascii")
+    docstring = ast.parse(text).body[0]
+    rest = "".join(text.splitlines(keepends=True)[docstring.end_lineno :])
+    rest = rest.replace(DEFAULT_LINE.format("vector"), DEFAULT_LINE.format(lif), 1)
+    return "\n".join(['"""' + "\n".join(_description(net)), '"""', ""]) + rest
+
+
+def random_inputs(net: QuantisedNetwork, rng: np.random.Generator, n_samples: int = 2) -> Events:
+    """Return random spikes, the sparsest of a few rates for which the network spikes at all."""
+    shape = (net.n_steps, n_samples, net.n_inputs)
+    draws = rng.random(shape)
+    inputs = from_dense(draws < RATES[0])
+    for rate in RATES:
+        inputs = from_dense(draws < rate)
+        if any(spikes.n_events for spikes in reference.run(net, inputs).spikes):
+            break
+    return inputs
+
+
+def sample_arrays(
+    net: QuantisedNetwork, inputs: Events, expected: Recording
+) -> dict[str, AnyArray]:
+    """Return the input, the spikes of every population, and v of those that never spike."""
+    arrays: dict[str, AnyArray] = {"input": inputs.to_dense()}
+    for k, population in enumerate(net.populations):
+        arrays[f"spikes_{k}"] = expected.spikes[k].to_dense()
+        if not population.registers.spiking:
+            arrays[f"v_{k}"] = expected.v[k]
+    return arrays
+
+
+def _description(net: QuantisedNetwork) -> Iterator[str]:
+    """The lines of the program's docstring; names are quoted, so that none can end it."""
+    yield f"A spiking network for {net.chip} as a Lava process graph, exported by hetlava."
+    yield ""
+    yield f"{net.n_inputs} inputs, {net.n_steps} steps of {net.dt:g} s, populations:"
+    for k, population in enumerate(net.populations):
+        registers = population.registers
+        levels = len(level_members(registers))
+        kind = "" if registers.spiking else ", integrators without spikes"
+        note = ", the output" if population.name == net.output else ""
+        yield (
+            f"  {k}: {_quoted(population.name)}: {registers.n} neurons, {levels} distinct "
+            f"(du, dv, vth){kind}{note}"
+        )
+    yield "projections, each a step of delay:"
+    for p in net.projections:
+        n_post, n_pre = p.shape
+        ends = f"{_quoted(p.source)} -> {_quoted(p.target)}"
+        yield f"  {ends}: {n_post} x {n_pre}, weight_exp {p.weight_exp}"
+    yield ""
+    yield "Needs lava-nc, numpy and h5py; hetlava is not needed. In a Python that has them:"
+    yield "  python graph.py                                  run sample.npz and compare"
+    yield "  python graph.py --input in.npz --save out.npz    run other spikes"
+    yield "  python graph.py --lif levels                     one stock LIF per (du, dv, vth)"
+    yield "  python graph.py --board                          on a Loihi 2 (never tried on one)"
+
+
+def _quoted(name: str) -> str:
+    # twice: what Python reads in the docstring is again the JSON text
+    return json.dumps(name).replace("\\", "\\\\").replace('"', "'")

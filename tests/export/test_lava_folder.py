@@ -1,0 +1,244 @@
+"""The folder for Lava runs alone, checks itself, and says so when something differs."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hetlava.errors import DataError, UnsupportedError, ValidationError
+from hetlava.events import Events, from_dense
+from hetlava.export import lava_folder, net_hdf5
+from hetlava.export.lava_folder import SOURCE, program, random_inputs, write_folder
+from hetlava.export.lava_import import enable_lava
+from hetlava.fixedpoint import shift
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+
+RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
+
+
+@pytest.fixture
+def loops(random_network: RandomNetwork) -> tuple:
+    """A network of loops with an integrator as output, and a batch that makes it spike."""
+    return random_network(np.random.default_rng(0))
+
+
+def run_program(python: Path, folder: Path, *options: str) -> subprocess.CompletedProcess:
+    command = [str(python), "graph.py", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.lava
+def test_the_folder_runs_without_hetlava_and_finds_no_difference(
+    loops: tuple, tmp_path: Path, lava_python: Path
+) -> None:
+    expected = write_folder(tmp_path / "out", *loops)
+    done = run_program(lava_python, tmp_path / "out")
+    n_spikes = sum(spikes.n_events for spikes in expected.spikes)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{n_spikes} spikes, 0 differences\n" and n_spikes > 100
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("options", [(), ("--lif", "vector")])
+def test_the_folder_of_levels_runs_both_ways(
+    options: tuple,
+    tmp_path: Path,
+    lava_python: Path,
+    random_network: RandomNetwork,
+    few_levels: Callable,
+) -> None:
+    rng = np.random.default_rng(205)
+    net, inputs = random_network(rng, extreme=True, max_neurons=12)
+    write_folder(tmp_path / "out", few_levels(net, rng), inputs, lif="levels")
+    done = run_program(lava_python, tmp_path / "out", *options)
+    assert done.stdout.endswith("spikes, 0 differences\n"), done.stderr
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("state", ["spikes", "v"])
+def test_a_difference_is_counted_and_exits_with_one(
+    state: str, loops: tuple, tmp_path: Path, lava_python: Path
+) -> None:
+    net, inputs = loops
+    write_folder(tmp_path, net, inputs)
+    with np.load(tmp_path / "sample.npz") as file:
+        sample = dict(file)
+    last = len(net.populations) - 1
+    sample[f"{state}_{last if state == 'v' else 0}"][3, 1, 0] ^= True
+    np.savez(tmp_path / "sample.npz", **sample)
+    done = run_program(lava_python, tmp_path)
+    assert done.returncode == 1 and done.stdout.endswith("spikes, 1 differences\n"), done.stderr
+
+
+@pytest.mark.lava
+def test_a_program_whose_levels_would_round_otherwise_refuses_to_run(
+    loops: tuple, tmp_path: Path, lava_python: Path
+) -> None:
+    net, inputs = loops
+    finer = tuple(replace(p, weight_exp=-3) for p in net.projections)
+    write_folder(tmp_path, replace(net, projections=finer), inputs)
+    done = run_program(lava_python, tmp_path, "--lif", "levels")
+    assert done.returncode and "take --lif vector" in done.stderr and not done.stdout
+
+
+@pytest.mark.lava
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    low=st.integers(-256, 255),
+    width=st.integers(0, 511),
+    exp=st.integers(-8, 16),
+)
+def test_the_program_takes_weights_apart_so_that_dense_leaves_them_alone(
+    seed: int, low: int, width: int, exp: int
+) -> None:
+    enable_lava()
+    from lava.utils.weightutils import clip_weights, truncate_weights
+
+    from hetlava.export.lava_standalone.graph import dense_parts, sign_mode
+
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(low, min(low + width, 255) + 1, (4, 3)).astype(np.int32)
+    spikes = rng.integers(0, 2, 3)
+    total = np.zeros(4, np.int64)
+    for part, part_exp in dense_parts(weights, exp):
+        mode = sign_mode(part)
+        held = truncate_weights(clip_weights(part, mode, num_bits=8), mode, 8)
+        total += shift((held @ spikes).astype(np.int64), part_exp)
+    assert np.array_equal(total, shift((weights @ spikes).astype(np.int64), exp))
+
+
+def test_the_program_is_for_python_3_10_and_needs_three_packages(loops: tuple) -> None:
+    text = program(loops[0])
+    tree = ast.parse(text, feature_version=(3, 10))
+    names = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    froms = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    tops = {str(name).split(".")[0] for name in names | froms} - sys.stdlib_module_names
+    assert tops == {"lava", "numpy", "h5py"}
+    assert not any("lib.dl" in str(name) for name in froms)
+
+
+def named(name: str) -> QuantisedNetwork:
+    zeros = np.zeros(1, np.int32)
+    registers = CubaRegisters(**dict.fromkeys(("du", "dv", "vth", "bias_mant", "bias_exp"), zeros))
+    projection = QuantisedProjection(source="input", target=name, weights=np.ones((1, 1), np.int16))
+    return QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=1,
+        n_steps=2,
+        populations=(QuantisedPopulation(name=name, registers=registers),),
+        projections=(projection,),
+        output=name,
+    )
+
+
+@given(
+    name=st.text(min_size=1).filter(lambda s: "/" not in s and s != "input")
+    | st.sampled_from(['"""', '\\"""+exit()+"""', "\\", "\\N{", '"', "\n", "é"])
+)
+def test_no_name_of_a_population_becomes_code(name: str) -> None:
+    text = program(named(name))
+    code = SOURCE.read_text().split('"""\n', 2)[2]
+    assert text.isascii() and text.endswith(code)
+    (docstring,) = ast.parse(text.removesuffix(code)).body
+    assert ast.get_docstring(ast.Module([docstring], []))
+
+
+def test_the_program_describes_its_network(loops: tuple) -> None:
+    net, _ = loops
+    text = ast.get_docstring(ast.parse(program(net)))
+    for p in net.populations:
+        assert f"'{p.name}': {p.registers.n} neurons" in text
+    assert "integrators without spikes, the output" in text
+
+
+def test_the_lowering_asked_for_is_what_the_program_does(
+    rng: np.random.Generator, random_network: RandomNetwork, few_levels: Callable
+) -> None:
+    net = few_levels(random_network(rng)[0], rng)
+    assert '\nLOWERING = "levels"' in program(net, "levels")
+    assert '\nLOWERING = "vector"' in program(net)
+    with pytest.raises(ValidationError, match="lif 'stock' is unknown; known: vector, levels"):
+        program(net, "stock")  # type: ignore[arg-type]
+
+
+def test_what_lava_cannot_hold_is_refused_and_nothing_is_left(loops: tuple, tmp_path: Path) -> None:
+    net, inputs = loops
+    weights = np.full_like(net.projections[0].weights, 255)
+    weights.flat[0] = -255
+    odd = replace(net.projections[0], weights=weights, weight_exp=-9)
+    with pytest.raises(UnsupportedError, match="cannot hold odd weights"):
+        write_folder(tmp_path / "out", replace(net, projections=(odd,)), inputs)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_holds_the_network_in_full(loops: tuple, tmp_path: Path) -> None:
+    net, inputs = loops
+    write_folder(tmp_path / "out", net, inputs)
+    assert net_hdf5.read(tmp_path / "out" / "network.net") == net
+    assert sorted(p.name for p in tmp_path.rglob("*")) == sorted(
+        ["out", "graph.py", "network.net", "sample.npz"]
+    )
+
+
+def test_an_earlier_export_is_replaced_and_foreign_files_are_not(
+    loops: tuple, tmp_path: Path
+) -> None:
+    net, inputs = loops
+    write_folder(tmp_path / "out", net, inputs.samples(0, 1))
+    write_folder(tmp_path / "out", net, inputs)
+    with np.load(tmp_path / "out" / "sample.npz") as sample:
+        assert sample["input"].shape[1] == inputs.n_samples
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"holds \['thesis.txt'\], which no export wrote"):
+        write_folder(tmp_path / "out", net, inputs)
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_disk_that_refuses_leaves_the_old_folder(
+    loops: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, inputs = loops
+    write_folder(tmp_path / "out", net, inputs)
+    before = (tmp_path / "out" / "sample.npz").read_bytes()
+
+    def full(*args: object, **arrays: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lava_folder.np, "savez_compressed", full)
+    with pytest.raises(DataError, match="the old folder stays.*No space left"):
+        write_folder(tmp_path / "out", net, inputs)
+    assert (tmp_path / "out" / "sample.npz").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_random_spikes_are_as_many_as_it_takes_and_follow_the_seed(
+    rng: np.random.Generator,
+) -> None:
+    net = named("p")
+    shy = replace(net.populations[0].registers, vth=np.array([1], np.int32))
+    # one spike of weight 1 does not pass a threshold of 1, two in a row do
+    shy = replace(shy, du=np.array([-1], np.int32))
+    net = replace(net, populations=(replace(net.populations[0], registers=shy),), n_steps=4)
+    inputs = random_inputs(net, np.random.default_rng(3))
+    assert inputs == random_inputs(net, np.random.default_rng(3))
+    assert inputs != random_inputs(net, np.random.default_rng(4))
+    assert lava_folder.reference.run(net, inputs).spikes[0].n_events
+
+
+def test_a_silent_network_gets_the_densest_input(rng: np.random.Generator) -> None:
+    net = replace(named("p"), projections=())
+    assert random_inputs(net, rng, 3) == from_dense(np.ones((2, 3, 1), bool))
