@@ -85,11 +85,20 @@ def weights_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
         step = weight_step(q.weight_bits, mixed)
         # a power of two: its multiples have no bit below it, negative ones included
         odd = int(np.count_nonzero(q.weights & (step - 1)))
-        if odd:
+        if odd and not _fits_scaled(q, step, chip):
             signs = "of both signs" if mixed else "of one sign"
             text = f"{odd} of {q.weights.size} weights are not multiples of {step}"
             cure = f"a chip clears the low bits of {q.weight_bits}-bit weights {signs}; round them"
             yield Violation(label, odd, text, cure)
+
+
+def _fits_scaled(q: QuantisedProjection, step: int, chip: ChipSpec) -> bool:
+    """Tell whether larger weights with a smaller exponent, which are the same, are on the grid."""
+    lowest = int(np.bitwise_or.reduce(q.weights, axis=None)) & (step - 1)
+    times = step // (lowest & -lowest)
+    low, high = chip.weight_range(is_mixed(q))
+    inside = low <= int(q.weights.min()) * times and int(q.weights.max()) * times <= high
+    return inside and q.weight_exp - times.bit_length() + 1 >= chip.weight_exp_min
 
 
 def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:

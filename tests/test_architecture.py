@@ -20,7 +20,7 @@ LAYERS = (
     "errors arrays chips fixedpoint files graph events units",
     "neurons",
     "network quantised recording recording_file distributions heterogeneity",
-    "quantisation budget scaling codebook rules parity bounds doctor",
+    "quantisation budget scaling monotone codebook codebook_pairs sharing rules parity bounds doctor",
     "sim",
     "export",
     "hardware",

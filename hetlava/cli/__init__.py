@@ -14,7 +14,7 @@ HELP = (
 
 def make_app() -> typer.Typer:
     """Return the command line with every command; nothing heavy is loaded."""
-    from hetlava.cli import export, inspect, run, targets, train, verify
+    from hetlava.cli import doctor, export, inspect, run, targets, train, verify
 
     app = typer.Typer(
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP
@@ -24,6 +24,7 @@ def make_app() -> typer.Typer:
         export.export,
         run.run,
         verify.verify,
+        doctor.doctor,
         inspect.inspect,
         targets.targets,
     ):

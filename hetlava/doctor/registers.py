@@ -1,0 +1,123 @@
+"""What is wrong with the numbers in the registers, one by one."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hetlava.arrays import AnyArray
+from hetlava.budget import truncation_leak
+from hetlava.doctor.findings import Case, Finding, neurons
+from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT
+from hetlava.quantised import QuantisedPopulation
+from hetlava.rules import RULES as CHIP_RULES
+
+COARSE_WORD = 10  # rounding a smaller decay word by half a unit changes it by more than 5 %
+LEAK = 0.01  # relative error of the decay above which truncation is worth a warning
+
+
+def chip_limits(case: Case) -> Iterator[Finding]:
+    """Everything fits the registers of the chip."""
+    for rule in CHIP_RULES:
+        for v in rule(case.net, case.chip):
+            yield Finding(
+                severity="error",
+                rule=rule.__name__,
+                where=v.where,
+                count=v.count,
+                text=v.text,
+                cure=v.cure,
+            )
+
+
+def weights_as_written(case: Case) -> Iterator[Finding]:
+    """The weights of the file are those that are run."""
+    for text in _listed(case, "netx_changes"):
+        where, _, what = str(text).rpartition(": ")
+        changed = re.search(r"changes (\d+) of", what)
+        yield Finding(
+            severity="warning",
+            where=where,
+            count=int(changed[1]) if changed else 1,
+            text=f"{what}; hetlava runs what netx runs",
+            cure="write even weights where a layer has both signs, and none below -255",
+        )
+
+
+def leak_exists(case: Case) -> Iterator[Finding]:
+    """Voltages leak."""
+    for p in case.net.populations:
+        text = "decay word 0: the voltage never leaks, and adds up its input for ever"
+        cure = "a larger dt or a shorter tau_mem, unless integrators are meant"
+        yield from neurons("warning", f"{p.name}.dv", p.registers.dv == 0, text, cure)
+
+
+def memory_exists(case: Case) -> Iterator[Finding]:
+    """States last longer than one step."""
+    for p in case.net.populations:
+        for name, d in _words(p):
+            text = (
+                f"the largest decay words, {case.chip.decay_max} and above: next to nothing is kept"
+            )
+            cure = "a smaller dt or a longer time constant, unless this is meant"
+            yield from neurons("note", f"{p.name}.{name}", d >= case.chip.decay_max, text, cure)
+
+
+def time_constants_resolved(case: Case) -> Iterator[Finding]:
+    """Decay words are large enough to tell time constants apart."""
+    for p in case.net.populations:
+        for name, d in _words(p):
+            coarse = (d > 0) & (d < COARSE_WORD)
+            if np.any(coarse):
+                smallest = int(d[coarse].min())
+                text = (
+                    f"decay words below {COARSE_WORD}, the smallest {smallest}: "
+                    f"{DECAY_BITS} bits resolve them to {50 / smallest:.2g} % only"
+                )
+                cure = "a larger dt, or shorter time constants"
+                yield from neurons("warning", f"{p.name}.{name}", coarse, text, cure)
+
+
+def words_kept(case: Case) -> Iterator[Finding]:
+    """Rounding moved no decay word to fit its register."""
+    for row in _listed(case, "budget"):
+        if not isinstance(row, Mapping):
+            continue
+        for key, end, cure in (
+            ("dead_words", "0, and were set to 1", "a larger dt, or shorter time constants"),
+            ("saturated_words", "above the register", "a smaller dt, or longer time constants"),
+        ):
+            count = row.get(key)
+            if isinstance(count, int) and count > 0:
+                text = f"{count} decays rounded to {end}"
+                where = str(row.get("name", "budget"))
+                yield Finding(severity="warning", where=where, count=count, text=text, cure=cure)
+
+
+def truncation_small(case: Case) -> Iterator[Finding]:
+    """Truncating the voltage adds little to its leak."""
+    for p in case.net.populations:
+        if not p.registers.spiking:
+            continue
+        half = p.registers.vth * float(1 << STATE_SHIFT) / 2
+        leak = truncation_leak(np.maximum(p.registers.dv, 1), half)
+        large = (leak > LEAK) & (p.registers.dv > 0)
+        if np.any(large):
+            text = (
+                "truncating the voltage changes its decay at half threshold by up to "
+                f"{100 * leak[large].max():.2g} %"
+            )
+            cure = "larger weights and thresholds: export with --no-netx"
+            yield from neurons("warning", f"{p.name}.v", large, text, cure)
+
+
+def _listed(case: Case, key: str) -> Sequence[Any]:
+    """Return a list of the provenance, which a file may have filled with anything plain."""
+    value = case.net.provenance.get(key)
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _words(p: QuantisedPopulation) -> tuple[tuple[str, AnyArray], tuple[str, AnyArray]]:
+    """Return the decays as the core applies them, by the name of their register."""
+    return ("du", p.registers.du + 1), ("dv", p.registers.dv)
