@@ -22,6 +22,7 @@ from hetlava.files import replacing_folder
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.sim import reference
+from hetlava.synapses import plain
 
 Lowering = Literal["vector", "levels"]
 
@@ -89,7 +90,7 @@ def program(net: QuantisedNetwork, lif: Lowering = "vector") -> str:
         raise ValidationError(f"lif {lif!r} is unknown; known: {', '.join(get_args(Lowering))}")
     lowered = split_levels(net).net if lif == "levels" else net
     for projection in lowered.projections:
-        dense_parts(projection)
+        dense_parts(plain(projection, "the exported program"))
     text = SOURCE.read_text(encoding="ascii")
     docstring = ast.parse(text).body[0]
     rest = "".join(text.splitlines(keepends=True)[docstring.end_lineno :])

@@ -18,6 +18,7 @@ from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording, score
 from hetlava.sim.reference import check_run
 from hetlava.sim.synops import effective_synops
+from hetlava.synapses import plain
 
 MODULES = (
     "lava.magma.compiler.compiler",
@@ -70,7 +71,7 @@ def run(
     if levels:
         wanted = {g: wanted[name] for name, groups in levels.groups.items() for g in groups}
     for projection in graph.projections:
-        dense_parts(projection)
+        dense_parts(plain(projection, "Lava's Dense"))
     versions = enable_lava()
     start = time.perf_counter()
     records = _records(graph, inputs, wanted)
@@ -145,7 +146,7 @@ def _roots(
             probes.append(TraceProbe(record=record[state]))
             probes[-1].state.connect_var(getattr(process, state))
     for projection in net.projections:
-        for part in dense_parts(projection):
+        for part in dense_parts(plain(projection, "Lava's Dense")):
             dense = dense_process(part)
             senders[projection.source].s_out.connect(dense.s_in)
             dense.a_out.connect(neurons[projection.target].a_in)

@@ -15,6 +15,7 @@ from hetlava.errors import UnsupportedError
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedProjection
+from hetlava.synapses import plain
 
 SHARED_WORDS = ("du", "dv", "vth")
 OWN_WORDS = ("bias_mant", "bias_exp")
@@ -59,7 +60,9 @@ def split_levels(net: QuantisedNetwork) -> Levels:
     blocks = [
         block
         for projection in net.projections
-        for block in _blocks(projection, senders[projection.source], groups[projection.target])
+        for block in _blocks(
+            plain(projection, "--lif levels"), senders[projection.source], groups[projection.target]
+        )
     ]
     split = replace(
         net,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from hetlava.errors import FormatError, UnsupportedError, ValidationError
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.synapses import plain
 
 FORMAT = 1
 HEADER_MAX = 1 << 23  # [byte]; parsed JSON takes up to a hundred times its length
@@ -68,7 +69,7 @@ def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
         "provenance": provenance,
         "netx_differences": list(differences),
         "populations": [_population(p) for p in net.populations],
-        "projections": [_projection(p) for p in net.projections],
+        "projections": [_projection(plain(p, "a .net file")) for p in net.projections],
     }
     text = _dump(record)
     if json.loads(text)["provenance"] != provenance:

@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import ArrayRecord, Bool, Float, Int16, Int64
+from hetlava.arrays import ArrayRecord, Bool, Float, Int64
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value, shift
 from hetlava.graph import INPUT, groups_in_order
 from hetlava.neurons.cuba import CubaRegisters
-from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
+from hetlava.synapses import QuantisedSynapses
 
 HALF = 1 << (STATE_BITS - 1)  # the largest current that does not wrap
 LIMIT = HALF - 1  # where the voltage saturates
 WORD = np.iinfo(np.int32)  # of the sums
 UNBOUNDED = 1 << 60  # where a state without decay ends
 DRIVE_MAX = 1 << 40  # beyond every word, and small enough to be multiplied by 2**12
-BLOCK = 1 << 22  # weights that are summed at a time, which bounds the memory
 ROUNDS = 16  # around a loop, before all its neurons are taken to spike
 
 
@@ -101,7 +101,7 @@ def steady(drive: Int64, d: Int64) -> Int64:
 
 def bounds(net: QuantisedNetwork) -> tuple[PopulationBounds, ...]:
     """Return the bounds of every population, in their order."""
-    incoming: dict[str, list[QuantisedProjection]] = {p.name: [] for p in net.populations}
+    incoming: dict[str, list[QuantisedSynapses]] = {p.name: [] for p in net.populations}
     for q in net.projections:
         incoming[q.target].append(q)
     members = {p.name: p for p in net.populations}
@@ -116,7 +116,7 @@ def bounds(net: QuantisedNetwork) -> tuple[PopulationBounds, ...]:
 
 def _settle(
     group: Sequence[QuantisedPopulation],
-    incoming: dict[str, list[QuantisedProjection]],
+    incoming: dict[str, list[QuantisedSynapses]],
     can_spike: dict[str, Bool],
 ) -> list[PopulationBounds]:
     """Bound populations of a common loop, and say in ``can_spike`` which neurons can.
@@ -139,7 +139,7 @@ def _settle(
 
 
 def _loops(
-    group: Sequence[QuantisedPopulation], incoming: dict[str, list[QuantisedProjection]]
+    group: Sequence[QuantisedPopulation], incoming: dict[str, list[QuantisedSynapses]]
 ) -> bool:
     names = {p.name for p in group}
     return any(q.source in names for name in names for q in incoming[name])
@@ -147,36 +147,16 @@ def _loops(
 
 def _population(
     population: QuantisedPopulation,
-    incoming: Iterable[QuantisedProjection],
+    incoming: Iterable[QuantisedSynapses],
     can_spike: dict[str, Bool],
 ) -> PopulationBounds:
     registers = population.registers
     low, high = np.zeros(registers.n, np.int64), np.zeros(registers.n, np.int64)
     for q in incoming:
-        negative, positive = signed_sums(q.weights, can_spike[q.source])
+        negative, positive = q.signed_sums(can_spike[q.source])
         low += shift(negative, q.weight_exp) << STATE_SHIFT
         high += shift(positive, q.weight_exp) << STATE_SHIFT
     return _states(population.name, registers, low, high)
-
-
-def signed_sums(weights: Int16, active: Bool) -> tuple[Int64, Int64]:
-    """Return the sums of negative and of positive weights over the active sources, (n_post,) each.
-
-    Parameters
-    ----------
-    weights : (n_post, n_pre) int16
-    active : (n_pre,) bool
-    """
-    n_post, n_pre = weights.shape
-    columns = slice(None) if active.all() else np.flatnonzero(active)
-    low, high = np.empty(n_post, np.int64), np.empty(n_post, np.int64)
-    rows = max(1, BLOCK // n_pre)
-    for start in range(0, n_post, rows):
-        part = slice(start, start + rows)
-        block = weights[part][:, columns]
-        high[part] = np.maximum(block, 0).sum(axis=1, dtype=np.int64)
-        low[part] = block.sum(axis=1, dtype=np.int64) - high[part]
-    return low, high
 
 
 def _states(name: str, registers: CubaRegisters, low: Int64, high: Int64) -> PopulationBounds:

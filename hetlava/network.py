@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from hetlava.arrays import ArrayRecord, Float, require
+from hetlava.arrays import ArrayRecord, Float, Int64, require
 from hetlava.errors import ValidationError
 from hetlava.graph import check_wiring, population_sizes
 from hetlava.neurons.cuba import CubaLI, Discretisation
@@ -61,6 +61,11 @@ class Projection(ArrayRecord):
     def shape(self) -> tuple[int, int]:
         """(n_post, n_pre)."""
         return self.weights.shape[0], self.weights.shape[1]
+
+    def fan_out(self) -> Int64:
+        """Return the synapses of non-zero weight of each source neuron, (n_pre,)."""
+        fan: Int64 = np.count_nonzero(self.weights, axis=0).astype(np.int64)
+        return fan
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

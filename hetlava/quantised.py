@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
-from hetlava.arrays import ArrayRecord, Int16
+from hetlava.arrays import ArrayRecord
 from hetlava.chips import chip
 from hetlava.errors import ValidationError
 from hetlava.graph import check_wiring, population_sizes
 from hetlava.network import Plain, Readout, check_header, check_readout
 from hetlava.neurons.cuba import CubaRegisters, Discretisation
+from hetlava.synapses import QuantisedProjection as QuantisedProjection
+from hetlava.synapses import QuantisedSynapses
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,51 +32,6 @@ class QuantisedPopulation(ArrayRecord):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class QuantisedProjection(ArrayRecord):
-    """All-to-all synapses with integer weights and one step of delay.
-
-    A spike pattern ``s`` gives the target the input ``a = (weights @ s) << weight_exp`` (for a
-    negative exponent the floor of the sum's right shift), of which the neuron takes ``a << 6``.
-
-    Attributes
-    ----------
-    source, target : str
-    weights : (n_post, n_pre) int16
-        In -256 .. 255.
-    weight_exp : int
-        Exponent shared by the projection.
-    weight_bits : int
-        Bits that the weights were rounded to, 1 .. 8.
-    """
-
-    source: str
-    target: str
-    weights: Int16
-    weight_exp: int = 0
-    weight_bits: int = 8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        label = f"projection {self.source} -> {self.target}"
-        if self.weights.ndim != 2 or self.weights.dtype != np.int16:
-            raise ValidationError(
-                f"{label}: weights of shape {self.weights.shape} {self.weights.dtype}, "
-                "expected (n_post, n_pre) int16"
-            )
-        if self.weights.size and not (-256 <= self.weights.min() and self.weights.max() <= 255):
-            raise ValidationError(f"{label}: weights outside [-256, 255]")
-        if not -16 <= self.weight_exp <= 16:
-            raise ValidationError(f"{label}: weight_exp {self.weight_exp} outside [-16, 16]")
-        if not 1 <= self.weight_bits <= 8:
-            raise ValidationError(f"{label}: weight_bits {self.weight_bits} outside [1, 8]")
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n_post, n_pre)."""
-        return self.weights.shape[0], self.weights.shape[1]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
 class QuantisedNetwork(ArrayRecord):
     """A spiking network in the units of a chip's registers: the hub of hetlava.
 
@@ -87,7 +42,8 @@ class QuantisedNetwork(ArrayRecord):
     dt, n_inputs, n_steps, output, readout, discretisation, reset
         As in :class:`hetlava.network.Network`.
     populations, projections : tuple
-        The graph in integers.
+        The graph in integers; projections are matrices (:class:`QuantisedProjection`) or kernels
+        (:class:`hetlava.convolution.QuantisedConvolution`).
     provenance : mapping of str to plain values
         What was asked for, what was rounded and by how much.
     """
@@ -97,7 +53,7 @@ class QuantisedNetwork(ArrayRecord):
     n_inputs: int
     n_steps: int
     populations: tuple[QuantisedPopulation, ...]
-    projections: tuple[QuantisedProjection, ...]
+    projections: tuple[QuantisedSynapses, ...]
     output: str
     readout: Readout = "spike-count"
     discretisation: Discretisation = "exponential"

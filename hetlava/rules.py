@@ -10,7 +10,8 @@ from hetlava.chips import ChipSpec
 from hetlava.errors import RuleError
 from hetlava.fixedpoint import weight_step
 from hetlava.neurons.cuba import CubaRegisters
-from hetlava.quantised import QuantisedNetwork, QuantisedProjection
+from hetlava.quantised import QuantisedNetwork
+from hetlava.synapses import QuantisedSynapses
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def weights_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
             yield Violation(label, odd, text, cure)
 
 
-def _fits_scaled(q: QuantisedProjection, step: int, chip: ChipSpec) -> bool:
+def _fits_scaled(q: QuantisedSynapses, step: int, chip: ChipSpec) -> bool:
     """Tell whether larger weights with a smaller exponent, which are the same, are on the grid."""
     lowest = int(np.bitwise_or.reduce(q.weights, axis=None)) & (step - 1)
     times = step // (lowest & -lowest)
@@ -129,7 +130,7 @@ def _ceil(n: int, size: int) -> int:
 RULES: tuple[Rule, ...] = (decays_fit, thresholds_fit, biases_fit, weights_fit, neurons_fit)
 
 
-def is_mixed(projection: QuantisedProjection) -> bool:
+def is_mixed(projection: QuantisedSynapses) -> bool:
     """Tell whether a projection has weights of both signs."""
     return bool(projection.weights.min(initial=0) < 0 < projection.weights.max(initial=0))
 

@@ -1,7 +1,7 @@
 """The judge: the integer equations in plain numpy, slow and obvious."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -11,9 +11,10 @@ from hetlava.events import Events, from_dense
 from hetlava.fixedpoint import shift, wrap_int32
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaState, step
-from hetlava.quantised import QuantisedNetwork, QuantisedProjection
+from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import PROBES, Recording, score
 from hetlava.sim.synops import effective_synops
+from hetlava.synapses import QuantisedSynapses
 
 
 def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) -> Recording:
@@ -37,23 +38,33 @@ def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) 
     x = inputs.to_dense()
     states = {p.name: _rest(inputs.n_samples, p.registers.n) for p in net.populations}
     history: dict[str, list[CubaState]] = {p.name: [] for p in net.populations}
-    sent: dict[str, Bool] = {name: state.s for name, state in states.items()}
+    sent: dict[str, list[Bool]] = {INPUT: list(x), **{name: [] for name in states}}
     for t in range(inputs.n_steps):
-        sent[INPUT] = x[t - 1] if t else np.zeros_like(x[0])
         a_in = {p.name: np.zeros_like(states[p.name].u) for p in net.populations}
-        for projection in net.projections:
-            a_in[projection.target] += synaptic_input(projection, sent[projection.source])
+        for projection in net.projections if t else ():
+            s = arriving(projection, sent[projection.source], t)
+            a_in[projection.target] += synaptic_input(projection, s)
         for p in net.populations:
             states[p.name] = step(p.registers, states[p.name], a_in[p.name])
             history[p.name].append(states[p.name])
-            sent[p.name] = states[p.name].s
+            sent[p.name].append(states[p.name].s)
     return _recording(net, inputs, history, probes, time.perf_counter() - start)
 
 
-def synaptic_input(projection: QuantisedProjection, s: Bool) -> Int:
+def arriving(projection: QuantisedSynapses, sent: Sequence[Bool], t: int) -> Bool:
+    """Return which spikes arrive at step ``t``, of those sent at each step, (n_samples, n_pre)."""
+    if projection.delays is None:
+        return sent[t - 1]
+    s = np.zeros_like(sent[0])
+    for j, delay in enumerate(projection.delays):
+        if delay < t:
+            s[:, j] = sent[t - 1 - delay][:, j]
+    return s
+
+
+def synaptic_input(projection: QuantisedSynapses, s: Bool) -> Int:
     """Return what spikes (n_samples, n_pre) give to the target, (n_samples, n_post) int32."""
-    total = s.astype(np.int64) @ projection.weights.T.astype(np.int64)
-    return wrap_int32(shift(total, projection.weight_exp))
+    return wrap_int32(shift(projection.product(s), projection.weight_exp))
 
 
 def check_run(n_inputs: int, inputs: Events, probes: Collection[str]) -> None:

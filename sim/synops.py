@@ -7,11 +7,11 @@ import numpy as np
 from hetlava.arrays import Int64
 from hetlava.events import Events
 from hetlava.network import Projection
-from hetlava.quantised import QuantisedProjection
+from hetlava.synapses import QuantisedSynapses
 
 
 def effective_synops(
-    projections: Iterable[Projection | QuantisedProjection], spikes: dict[str, Events]
+    projections: Iterable[Projection | QuantisedSynapses], spikes: dict[str, Events]
 ) -> Int64:
     """Count a synaptic operation per spike and non-zero weight, (n_samples,) int64.
 
@@ -25,6 +25,5 @@ def effective_synops(
     n_samples = next(iter(spikes.values())).n_samples
     total = np.zeros(n_samples, np.int64)
     for projection in projections:
-        fan_out = np.count_nonzero(projection.weights, axis=0)
-        total += spikes[projection.source].counts() @ fan_out
+        total += spikes[projection.source].counts() @ projection.fan_out()
     return total

@@ -10,6 +10,7 @@ from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value
 from hetlava.graph import INPUT, groups_in_order
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.synapses import plain
 
 LANES = 64  # neurons are padded to whole vectors of bytes
 PAIR_EXCESS = 128  # added to the lower half of a pair, so that it is never negative
@@ -82,7 +83,7 @@ def lay_out(net: QuantisedNetwork) -> tuple[tuple[str, ...], Wiring]:
     """
     names, group_start = order_of(net)
     populations = [net.population(name) for name in names]
-    wires = [p for name in names for p in net.projections if p.target == name]
+    wires = [plain(p, "the engine") for name in names for p in net.projections if p.target == name]
     _check_fan_in(wires)
     width = np.array([p.registers.n for p in populations], np.int64)
     size = -(-width // LANES) * LANES

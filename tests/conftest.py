@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from hetlava.convolution import QuantisedConvolution
+from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
@@ -74,6 +76,12 @@ def few_levels() -> Callable[..., QuantisedNetwork]:
         return replace(net, populations=tuple(populations), projections=tuple(projections))
 
     return lessened
+
+
+@pytest.fixture(scope="session")
+def random_convolution() -> Callable[..., QuantisedConvolution]:
+    """``random_convolution(rng, source="input", target="p0")`` draws a small one of any kind."""
+    return draw_convolution
 
 
 @pytest.fixture
@@ -164,6 +172,46 @@ def draw_projection(
     return QuantisedProjection(
         source=source, target=target, weights=weights.astype(np.int16), weight_exp=exponent
     )
+
+
+def draw_convolution(
+    rng: np.random.Generator,
+    source: str = "input",
+    target: str = "p0",
+    *,
+    input_shape: tuple[int, int, int] | None = None,
+    symmetric: bool = False,
+) -> QuantisedConvolution:
+    """Return a convolution of any stride, padding, dilation and groups that fits its input."""
+
+    def pair(low: int, high: int) -> tuple[int, int]:
+        return int(rng.integers(low, high)), int(rng.integers(low, high))
+
+    while True:
+        groups = int(rng.integers(1, 4))
+        channels, per_group = groups * int(rng.integers(1, 3)), int(rng.integers(1, 4))
+        shape = input_shape or (channels, *pair(1, 9))
+        if shape[0] % groups:
+            continue
+        before, after = pair(0, 3), pair(0, 3)
+        ends = (before, before) if symmetric else (before, after)
+        size = (groups * per_group, shape[0] // groups, *pair(1, 4))
+        even = 2 * rng.integers(-128, 128, size)
+        weights = even if rng.random() < 0.5 else even // 2 * (rng.random(size) < 0.8)
+        try:
+            return QuantisedConvolution(
+                source=source,
+                target=target,
+                weights=weights.astype(np.int16),
+                weight_exp=int(rng.integers(-3, 4)),
+                input_shape=shape,
+                stride=pair(1, 4),
+                padding=((ends[0][0], ends[1][0]), (ends[0][1], ends[1][1])),
+                dilation=pair(1, 4),
+                groups=groups,
+            )
+        except ValidationError:  # the kernel is larger than its image
+            continue
 
 
 def draw_registers(

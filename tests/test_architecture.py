@@ -19,8 +19,9 @@ TOPS = ("hetlava", "export", "hardware", "sim")
 LAYERS = (
     "errors arrays chips fixedpoint files graph events units",
     "neurons",
+    "synapses convolution",
     "network quantised recording recording_file distributions heterogeneity",
-    "quantisation budget scaling monotone codebook codebook_pairs sharing rules parity bounds doctor",
+    "quantisation budget scaling codebook codebook_search codebook_pairs sharing rules parity bounds doctor",
     "sim",
     "export",
     "hardware",

@@ -1,11 +1,13 @@
 """Bounds on states: no run leaves them, and what lasts reaches them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hetlava.bounds import HALF, LIMIT, UNBOUNDED, bounds, signed_sums, steady
+from hetlava.bounds import HALF, LIMIT, UNBOUNDED, bounds, steady
 from hetlava.events import from_dense
 from hetlava.fixedpoint import decay
 from hetlava.neurons.cuba import CubaRegisters, CubaState, step
@@ -196,19 +198,11 @@ def test_a_clipped_voltage_counts_where_no_reset_comes_first(sign, spiking, clip
     assert LIMIT in (b.v_high[0], -b.v_low[0])
 
 
-@given(st.integers(0, 2**32 - 1))
-def test_sums_are_split_by_sign_in_blocks_and_without_silent_sources(seed):
-    rng = np.random.default_rng(seed)
-    weights = rng.integers(-256, 256, rng.integers(1, 9, 2)).astype(np.int16)
-    active = rng.random(weights.shape[1]) < 0.7
-    low, high = signed_sums(weights, active)
-    heard = np.where(active, weights, 0).astype(int)
-    assert np.array_equal(low, np.where(heard < 0, heard, 0).sum(axis=1))
-    assert np.array_equal(high, np.where(heard > 0, heard, 0).sum(axis=1))
-
-
-def test_sums_of_many_rows_are_taken_block_by_block(monkeypatch, rng):
-    weights = rng.integers(-256, 256, (50, 7)).astype(np.int16)
-    whole = signed_sums(weights, np.ones(7, bool))
-    monkeypatch.setattr("hetlava.bounds.BLOCK", 30)
-    assert np.array_equal(whole, signed_sums(weights, np.ones(7, bool)))
+def test_a_convolution_is_bounded_as_its_matrix_is(rng, random_convolution):
+    q = random_convolution(rng)
+    n_post, n_pre = q.shape
+    wires = [("input", "a", q.matrix().tolist(), q.weight_exp)]
+    plain = network({"a": registers(n_post)}, wires, n_inputs=n_pre)
+    (expected,) = bounds(plain)
+    (found,) = bounds(replace(plain, projections=(replace(q, source="input", target="a"),)))
+    assert found == expected

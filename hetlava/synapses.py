@@ -1,0 +1,206 @@
+"""Synapses in registers: a matrix, or a kernel that convolves images, asked the same questions."""
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int, Int16, Int64, require
+from hetlava.errors import UnsupportedError, ValidationError
+
+DELAY_MAX = 62  # [step]; Loihi 2 has 6 bits of delay, of which one step is the synapse's own
+SIZE_MAX = 1 << 26  # neurons that an image of a convolution may have, padding included
+BLOCK = 1 << 22  # weights that are summed at a time, which bounds the memory
+
+S = TypeVar("S", bound="QuantisedSynapses")
+Pair = tuple[int, int]
+
+
+class Rows(NamedTuple):
+    """Synapses of non-zero weight, those of source ``j`` at ``indptr[j] : indptr[j + 1]``."""
+
+    indptr: Int64  # (n_pre + 1,)
+    post: Int  # (n_synapses,)
+    weight: Int16  # (n_synapses,)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QuantisedSynapses(ArrayRecord):
+    """What all synapses have in common: ends, integer weights, an exponent, delays.
+
+    The spikes that arrive in a step give the target ``a = product(s) << weight_exp`` (for a
+    negative exponent the floor of the sum's right shift), of which the neuron takes ``a << 6``.
+
+    Attributes
+    ----------
+    source, target : str
+    weights : int16
+        In -256 .. 255; its shape is the subclass's.
+    weight_exp : int
+        Exponent shared by all.
+    weight_bits : int
+        Bits that the weights were rounded to, 1 .. 8.
+    delays : (n_pre,) int16, optional
+        Steps, 0 .. 62, that the spikes of each source neuron take on top of the one that every
+        spike takes (an axonal delay). None where there are none, also if all given ones are 0.
+    """
+
+    source: str
+    target: str
+    weights: Int16
+    weight_exp: int = 0
+    weight_bits: int = 8
+    delays: Int16 | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weights.size and not (-256 <= self.weights.min() and self.weights.max() <= 255):
+            raise ValidationError(f"{self.label}: weights outside [-256, 255]")
+        if not -16 <= self.weight_exp <= 16:
+            raise ValidationError(f"{self.label}: weight_exp {self.weight_exp} outside [-16, 16]")
+        if not 1 <= self.weight_bits <= 8:
+            raise ValidationError(f"{self.label}: weight_bits {self.weight_bits} outside [1, 8]")
+        if self.delays is not None:
+            self._check_delays(self.delays)
+
+    def _check_delays(self, delays: Int16) -> None:
+        if delays.shape != self.shape[1:] or delays.dtype != np.int16:
+            raise ValidationError(
+                f"{self.label}: delays of shape {delays.shape} {delays.dtype}, expected "
+                f"({self.shape[1]},) int16, one per source neuron"
+            )
+        fits = (delays >= 0) & (delays <= DELAY_MAX)
+        require(delays, fits, f"{self.label}: delays", f"are outside [0, {DELAY_MAX}]")
+        if not np.any(delays):
+            object.__setattr__(self, "delays", None)
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return f"projection {self.source} -> {self.target}"
+
+    @property
+    def shape(self) -> Pair:
+        """(n_post, n_pre)."""
+        raise NotImplementedError
+
+    @property
+    def fan_in(self) -> int:
+        """The most synapses that a neuron of the target can have, those of weight 0 included."""
+        raise NotImplementedError
+
+    def product(self, s: AnyArray) -> Int64:
+        """Return the weighted sums of ``s`` (n_samples, n_pre), (n_samples, n_post)."""
+        raise NotImplementedError
+
+    def fan_out(self) -> Int64:
+        """Return the synapses of non-zero weight of each source neuron, (n_pre,)."""
+        raise NotImplementedError
+
+    def rows(self) -> Rows:
+        """Return every synapse of non-zero weight, by source neuron."""
+        raise NotImplementedError
+
+    def signed_sums(self, active: Bool) -> tuple[Int64, Int64]:
+        """Return the sums of negative and of positive weights from active sources, (n_post,) each.
+
+        Parameters
+        ----------
+        active : (n_pre,) bool
+        """
+        low, high = (
+            replace(self, weights=part).product(active[None])[0]
+            for part in (np.minimum(self.weights, 0), np.maximum(self.weights, 0))
+        )
+        return low, high
+
+    def matrix(self) -> Int16:
+        """Return the weights between every two neurons, (n_post, n_pre).
+
+        Raises
+        ------
+        UnsupportedError
+            If there are more than ``2**26`` of them.
+        """
+        if prod(self.shape) > SIZE_MAX:
+            raise UnsupportedError(
+                f"{self.label}: {self.shape[0]} x {self.shape[1]} weights are too many for a "
+                f"matrix of at most {SIZE_MAX}"
+            )
+        rows = self.rows()
+        dense = np.zeros(self.shape[::-1], np.int16)
+        pre = np.repeat(np.arange(self.shape[1]), np.diff(rows.indptr))
+        dense[pre, rows.post] = rows.weight
+        return np.ascontiguousarray(dense.T)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QuantisedProjection(QuantisedSynapses):
+    """All-to-all synapses: ``product(s) = weights @ s`` with weights (n_post, n_pre) int16."""
+
+    def __post_init__(self) -> None:
+        if self.weights.ndim != 2 or self.weights.dtype != np.int16:
+            raise ValidationError(
+                f"{self.label}: weights of shape {self.weights.shape} {self.weights.dtype}, "
+                "expected (n_post, n_pre) int16"
+            )
+        super().__post_init__()
+
+    @property
+    def shape(self) -> Pair:
+        """(n_post, n_pre)."""
+        return self.weights.shape[0], self.weights.shape[1]
+
+    @property
+    def fan_in(self) -> int:
+        """Number of sources."""
+        return self.shape[1]
+
+    def product(self, s: AnyArray) -> Int64:
+        """Return ``weights @ s``."""
+        y: Int64 = s.astype(np.int64) @ self.weights.T.astype(np.int64)
+        return y
+
+    def fan_out(self) -> Int64:
+        """Return the non-zero weights of each column."""
+        fan: Int64 = np.count_nonzero(self.weights, axis=0).astype(np.int64)
+        return fan
+
+    def rows(self) -> Rows:
+        """Return the non-zero weights, column by column."""
+        pre, post = np.nonzero(self.weights.T)
+        starts = np.concatenate([[0], np.cumsum(self.fan_out())]).astype(np.int64)
+        return Rows(starts, post.astype(np.int32), self.weights[post, pre])
+
+    def matrix(self) -> Int16:
+        """Return the weights."""
+        return self.weights
+
+    def signed_sums(self, active: Bool) -> tuple[Int64, Int64]:
+        """Sum by blocks of rows: a large matrix is never copied whole."""
+        n_post, n_pre = self.weights.shape
+        columns = slice(None) if active.all() else np.flatnonzero(active)
+        low, high = np.empty(n_post, np.int64), np.empty(n_post, np.int64)
+        rows = max(1, BLOCK // max(1, n_pre))
+        for start in range(0, n_post, rows):
+            part = slice(start, start + rows)
+            block = self.weights[part][:, columns]
+            high[part] = np.maximum(block, 0).sum(axis=1, dtype=np.int64)
+            low[part] = block.sum(axis=1, dtype=np.int64) - high[part]
+        return low, high
+
+
+def plain(synapses: QuantisedSynapses, who: str) -> QuantisedProjection:
+    """Return all-to-all synapses without delays as what they are.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is a convolution or has delays, naming ``who`` cannot take it.
+    """
+    if not isinstance(synapses, QuantisedProjection):
+        raise UnsupportedError(f"{synapses.label}: {who} takes no convolution")
+    if synapses.delays is not None:
+        raise UnsupportedError(f"{synapses.label}: {who} takes no delays")
+    return synapses
