@@ -14,6 +14,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "loihi1-sim": "hetlava.hardware.simulators:LOIHI1_SIM",
         "loihi2-sim": "hetlava.hardware.simulators:LOIHI2_SIM",
         "lava-cpu": "hetlava.hardware.lava_cpu:LAVA_CPU",
+        "loihi2-board": "hetlava.hardware.loihi2_board:LOIHI2_BOARD",
     }
 )
 

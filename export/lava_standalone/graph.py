@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from lava.magma.compiler.compiler_graphs import find_processes
+from lava.magma.compiler.compiler_graphs import ProcGroupDiGraphs, find_processes
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort, PyRefPort
@@ -262,6 +262,10 @@ def run_graph(
             records[state, k] = shared(shape)
     processes = build(net, spikes, records, lif, board)
     config = (Loihi2HwCfg if board else Loihi2SimCfg)(select_tag="fixed_pt")
+    if board and not all(
+        on_cores(process, config) for process in processes if isinstance(process, LIF)
+    ):
+        sys.exit("Loihi2HwCfg chose Lava's Python model of LIF: the plug-in has none for the cores")
     while processes and records["spikes", 0].size:
         part = find_processes(processes[0])
         processes = [process for process in processes if process not in part]
@@ -272,6 +276,12 @@ def run_graph(
             print(f"sample {sample + 1} of {spikes.shape[1]}", file=sys.stderr, flush=True)
         part[0].stop()
     return records
+
+
+def on_cores(process: Any, config: Any) -> bool:
+    """Whether a board's cores run a process, and not this machine in its stead."""
+    models = ProcGroupDiGraphs._find_proc_models(process)
+    return not issubclass(config.select(process, models), PyLoihiProcessModel)
 
 
 def reset(processes: list[Any]) -> None:

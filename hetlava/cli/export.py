@@ -1,43 +1,131 @@
-"""``hetlava export``: round a trained network for a chip and write it."""
+"""``hetlava export``: round a trained network for a chip and write it, or hand it to Lava."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import DecayBits, ModelFile, Netx, Target, WeightBits
+from hetlava.cli.options import DecayBits, Netx, Target, WeightBits
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hetlava.quantised import QuantisedNetwork
+    from hetlava.scaling import Precision
+
+FORMATS = ("net", "lava")
 
 
 def export(
-    model: ModelFile,
+    model: Annotated[
+        Path, typer.Argument(help="A trained network, model.pt; with --format lava also a .net.")
+    ],
     target: Target = "loihi2",
     out: Annotated[Path | None, typer.Option(help="Default: beside the model.")] = None,
     weight_bits: WeightBits = 8,
     decay_bits: DecayBits = 12,
-    format: Annotated[str, typer.Option(help="File format: net (lava-dl's HDF5).")] = "net",
+    format: Annotated[
+        str,
+        typer.Option(help="net: lava-dl's HDF5. lava: a folder that runs with Lava alone."),
+    ] = "net",
     netx: Netx = True,
+    lif: Annotated[
+        str | None,
+        typer.Option(
+            help="lava: a process per population (vector), or a stock LIF for each distinct (du, "
+            "dv, vth) (levels). Default: vector."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="lava: take the sample from this data set; default random spikes."),
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="lava: samples to check, 2.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="lava: of random spikes, 0.", min=0)] = None,
 ) -> None:
     """Quantise a trained network for a chip and write it; prints the error budget."""
     from rich.console import Console
 
-    from hetlava.chips import chip
     from hetlava.errors import ValidationError
-    from hetlava.export.net_hdf5 import netx_differences, write
+    from hetlava.scaling import Precision
+
+    if format not in FORMATS:
+        raise ValidationError(f"format {format!r} is unknown; known: {', '.join(FORMATS)}")
+    for option, value in (("lif", lif), ("data", data), ("samples", samples), ("seed", seed)):
+        if format != "lava" and value is not None:
+            raise ValidationError(f"--{option} belongs to --format lava")
+    console = Console()
+    precision = Precision(weight_bits=weight_bits, decay_bits=decay_bits, netx=netx)
+    net = _network(model, target, precision, format, console)
+    if format == "net":
+        _write_net(out or model.with_suffix(".net"), net, console)
+    else:
+        folder = out or model.with_name(f"{model.stem}-lava")
+        _write_lava(folder, net, lif or "vector", (data, samples or 2, seed or 0), console)
+
+
+def _network(
+    model: Path, target: str, precision: "Precision", format: str, console: "Console"
+) -> "QuantisedNetwork":
+    """Return the network in integers; a trained one is rounded, with its error budget printed."""
+    from hetlava.chips import chip
+    from hetlava.cli.contents import read_any
+    from hetlava.errors import ValidationError
+    from hetlava.network import Network
     from hetlava.quantisation import quantise
+    from hetlava.quantised import QuantisedNetwork
     from hetlava.report.tables import budget_tables
     from hetlava.scaling import Precision
-    from hetlava.train.model_file import read_model
 
-    if format != "net":
-        raise ValidationError(f"format {format!r} is unknown; known: net")
-    spec = chip(target)
-    precision = Precision(weight_bits=weight_bits, decay_bits=decay_bits, netx=netx)
-    net = quantise(read_model(model), spec, precision)
-    path = out or model.with_suffix(".net")
+    spec, read = chip(target), read_any(model)
+    if isinstance(read, Network):
+        net = quantise(read, spec, precision)
+        for made in budget_tables(net.provenance["budget"]):  # type: ignore[arg-type]
+            console.print(made)
+        return net
+    if not isinstance(read, QuantisedNetwork):
+        raise ValidationError(f"{model}: is a recording; export takes a network")
+    if format == "net":
+        raise ValidationError(f"{model}: is quantised already; --format lava hands it to Lava")
+    if precision != Precision():
+        raise ValidationError(
+            f"{model}: is quantised already, so --weight-bits, --decay-bits and --no-netx come too "
+            "late; give the trained model"
+        )
+    return read
+
+
+def _write_net(path: Path, net: "QuantisedNetwork", console: "Console") -> None:
+    from hetlava.export.net_hdf5 import netx_differences, write
+
     write(path, net)
-    console = Console()
-    for made in budget_tables(net.provenance["budget"]):  # type: ignore[arg-type]
-        console.print(made)
     for reason in netx_differences(net):
         console.print(f"lava-dl's loader cannot take this file: {reason}", style="yellow")
-    console.print(f"wrote {path} ({path.stat().st_size / 1024:.0f} KiB) for {spec.name}")
+    console.print(f"wrote {path} ({path.stat().st_size / 1024:.0f} KiB) for {net.chip}")
+
+
+def _write_lava(
+    folder: Path,
+    net: "QuantisedNetwork",
+    lif: str,
+    sample: tuple[str | None, int, int],
+    console: "Console",
+) -> None:
+    import numpy as np
+
+    from hetlava.cli.samples import load_samples
+    from hetlava.export.lava_folder import random_inputs, write_folder
+
+    data, n_samples, seed = sample
+    if data is not None:
+        inputs, _ = load_samples(net, data, "test", n_samples)
+    else:
+        inputs = random_inputs(net, np.random.default_rng(seed), n_samples)
+    expected = write_folder(folder, net, inputs, lif=lif)  # type: ignore[arg-type]
+    n_spikes = sum(spikes.n_events for spikes in expected.spikes)
+    if not n_spikes:
+        console.print("the sample makes no neuron spike; try one with --data", style="yellow")
+    console.print(
+        f"wrote {folder} for {net.chip}: in a Python with lava-nc, python graph.py checks a sample "
+        f"of {n_spikes} spikes"
+    )

@@ -18,3 +18,10 @@ Netx = Annotated[
     bool,
     typer.Option(help="Keep to what lava-dl's own loader can hold (no weight exponent above 0)."),
 ]
+LavaPython = Annotated[
+    Path | None,
+    typer.Option(help="A Python that has lava-nc, to run Lava's targets in; needs no hetlava."),
+]
+LavaTimeout = Annotated[
+    float, typer.Option(help="Seconds without a finished sample that it is given.", min=0.1)
+]

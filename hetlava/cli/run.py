@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hetlava.cli.options import Data, Limit, NetFile, Split, Threads
+from hetlava.cli.options import Data, LavaPython, LavaTimeout, Limit, NetFile, Split, Threads
 
 CHUNK = 256  # samples between two movements of the progress bar
 
@@ -19,6 +19,8 @@ def run(
     probe: Annotated[str, typer.Option(help="Traces to save: u, v or u,v.")] = "",
     target: Annotated[str | None, typer.Option(help="What runs it; see: hetlava targets.")] = None,
     threads: Threads = None,
+    lava_python: LavaPython = None,
+    lava_timeout: LavaTimeout = 300.0,
 ) -> None:
     """Run a quantised network over a data set: accuracy, spikes, synaptic operations, time."""
     from rich.console import Console
@@ -26,7 +28,7 @@ def run(
     from hetlava.cli.samples import load_samples
     from hetlava.errors import ValidationError
     from hetlava.export.net_hdf5 import read
-    from hetlava.hardware.targets import target as find_target
+    from hetlava.hardware.lava_elsewhere import located
     from hetlava.parity import wilson
     from hetlava.recording import join
     from hetlava.recording_file import write_recording
@@ -36,7 +38,7 @@ def run(
     if probes and save is None:
         raise ValidationError("--probe keeps traces in a file; name it with --save out.npz")
     quantised = read(net)
-    runner = find_target(target or quantised.chip)
+    (runner,) = located([target or quantised.chip], lava_python, lava_timeout)
     inputs, labels = load_samples(quantised, data, split, limit)
     console = Console()
     from rich.progress import track

@@ -8,6 +8,8 @@ import typer
 from hetlava.cli.options import (
     Data,
     DecayBits,
+    LavaPython,
+    LavaTimeout,
     Limit,
     ModelFile,
     Netx,
@@ -32,6 +34,8 @@ def verify(
     decay_bits: DecayBits = 12,
     netx: Netx = True,
     threads: Threads = None,
+    lava_python: LavaPython = None,
+    lava_timeout: LavaTimeout = 300.0,
     json: Annotated[Path | None, typer.Option(help="Write the comparison as JSON.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the rungs as JUnit XML.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the comparison, .png.")] = None,
@@ -41,12 +45,14 @@ def verify(
 
     from hetlava.chips import chip
     from hetlava.cli.samples import load_samples
+    from hetlava.hardware.lava_elsewhere import located
     from hetlava.quantisation import quantise
     from hetlava.report.ladder import climb
     from hetlava.report.tables import parity_tables
     from hetlava.scaling import Precision
     from hetlava.train.model_file import read_model
 
+    further = located(also or (), lava_python, lava_timeout)
     net = read_model(model)
     precision = Precision(weight_bits=weight_bits, decay_bits=decay_bits, netx=netx)
     quantised = quantise(net, chip(target), precision)
@@ -59,7 +65,7 @@ def verify(
             inputs,
             labels,
             max_drop=max_drop,
-            also=also or (),
+            also=further,
             threads=threads,
             progress=lambda rung: status.update(f"running: {rung}"),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from hetlava.arrays import Int64
 from hetlava.events import Events
+from hetlava.hardware.interface import Target
 from hetlava.hardware.targets import target
 from hetlava.network import Network
 from hetlava.parity import Parity, compare
@@ -47,7 +48,7 @@ def climb(
     labels: Int64,
     *,
     max_drop: float,
-    also: Sequence[str] = (),
+    also: Sequence[str | Target] = (),
     threads: int | None = None,
     progress: Progress = lambda rung: None,
 ) -> Ladder:
@@ -59,7 +60,7 @@ def climb(
         Samples and their classes (n_samples,).
     max_drop : float
         Points of accuracy that rounding may cost, for the rounded rungs.
-    also : sequence of str
+    also : sequence of str or Target
         Further targets; they run the same integers, so that not one spike may differ.
     progress : callable
         Told the name of each rung before it runs.
@@ -73,11 +74,14 @@ def climb(
     rungs = [compare(reference, fake, labels), compare(reference, engine, labels, name="integers")]
     failures = [_too_large(parity, max_drop) for parity in rungs]
     recordings = [reference, fake, engine]
-    for name in also:
-        progress(name)
-        recordings.append(target(name).run(quantised, inputs, threads=threads))
+    for one in also:
+        further = target(one) if isinstance(one, str) else one
+        progress(further.name)
+        recordings.append(further.run(quantised, inputs, threads=threads))
         rungs.append(compare(engine, recordings[-1], labels))
-        failures.append(None if rungs[-1].identical else f"{name}: spikes differ from the integers")
+        failures.append(
+            None if rungs[-1].identical else f"{further.name}: spikes differ from the integers"
+        )
     return Ladder(rungs=tuple(rungs), failures=tuple(failures), recordings=tuple(recordings))
 
 

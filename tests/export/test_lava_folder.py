@@ -151,7 +151,7 @@ def named(name: str) -> QuantisedNetwork:
 )
 def test_no_name_of_a_population_becomes_code(name: str) -> None:
     text = program(named(name))
-    code = SOURCE.read_text().split('"""\n', 2)[2]
+    code = SOURCE.read_text().split('"""\n', 1)[1]
     assert text.isascii() and text.endswith(code)
     (docstring,) = ast.parse(text.removesuffix(code)).body
     assert ast.get_docstring(ast.Module([docstring], []))
