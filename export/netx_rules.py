@@ -6,13 +6,15 @@ Lava's ``Dense`` then clips them and clears low bits by the signs it finds. Both
 here and the result is compared, so that no list of known troubles has to be complete.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import Bool, Int64
+from hetlava.arrays import AnyArray, Bool, Int64
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import bias_value, shift
 from hetlava.graph import INPUT
@@ -21,6 +23,8 @@ from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedPr
 
 NETX_BIAS_EXP = 6
 FULL = 8  # bits of a weight's magnitude
+CLIP = (-256, 254)  # what netx clips weights of both signs to
+BLOCK = 1 << 20  # weights that are looked at in one go
 INT16 = np.iinfo(np.int16)
 
 
@@ -92,19 +96,87 @@ def netx_weights(*matrices: Int64) -> tuple[NetxWeights, ...]:
     UnsupportedError
         If netx fails on them: nothing but zeros.
     """
-    joint = np.hstack(matrices)
-    if joint.min() < 0 and (joint.max() > 254 or (joint.min() < -256 and joint.max() > 0)):
-        joint = np.clip(joint, -256, 254)
-    low, high = int(joint.min()), int(joint.max())
+    ways = _ways([(m, 0) for m in matrices])
+    return tuple(
+        NetxWeights(np.concatenate([_load(block, way) for block in _blocks(m)]), -way.scale_bits)
+        for m, way in zip(matrices, ways, strict=True)
+    )
+
+
+class _Span(NamedTuple):
+    """Smallest and largest weight, and the bits that any weight has."""
+
+    low: int
+    high: int
+    bits: int
+
+
+class _Way(NamedTuple):
+    """What happens to a weight: clip, shift left, clip by the signs of all, clear low bits."""
+
+    clipped: bool
+    scale_bits: int
+    inhibitory: bool
+    mixed: bool
+    cleared: int
+
+
+def _blocks(weights: AnyArray, exponent: int = 0) -> Iterator[Int64]:
+    """Yield rows of ``weights * 2**exponent``; all at once would take many times the memory."""
+    rows = max(1, BLOCK // weights.shape[1])
+    for start in range(0, len(weights), rows):
+        yield shift(weights[start : start + rows].astype(np.int64), exponent)
+
+
+def _span(blocks: Iterable[Int64]) -> _Span:
+    spans = [
+        _Span(int(b.min()), int(b.max()), int(np.bitwise_or.reduce(b, axis=None))) for b in blocks
+    ]
+    return _joined(spans)
+
+
+def _joined(spans: Sequence[_Span]) -> _Span:
+    bits = reduce(or_, (span.bits for span in spans))
+    return _Span(min(s.low for s in spans), max(s.high for s in spans), bits)
+
+
+def _ways(matrices: Sequence[tuple[AnyArray, int]]) -> list[_Way]:
+    """Return how netx loads matrices ``weights * 2**exponent`` of one layer."""
+    spans = [_span(_blocks(*m)) for m in matrices]
+    low, high, bits = _joined(spans)
+    clipped = low < 0 and (high > CLIP[1] or (low < CLIP[0] and high > 0))
+    if clipped:
+        spans = [_span(np.clip(block, *CLIP) for block in _blocks(*m)) for m in matrices]
+        low, high, bits = _joined(spans)
     if low == high == 0:
         raise UnsupportedError("all weights are 0, on which netx raises OverflowError")
     mixed = low < 0 <= high
     scale_bits = _scale_bits(low, high, mixed)
-    spare = _spare_bits(joint) - mixed
+    spare = scale_bits + min(FULL, (bits & -bits).bit_length() - 1) - mixed
+    return [_way(clipped, scale_bits, spare, span) for span in spans]
+
+
+def _way(clipped: bool, scale_bits: int, spare: int, span: _Span) -> _Way:
+    """Return how Lava's fixed-point Dense with ``8 - spare`` weight bits takes one matrix."""
     # numpy shifts to 0 by a negative count
-    scaled = joint << scale_bits if scale_bits >= 0 else np.zeros_like(joint)
-    parts = np.split(scaled, np.cumsum([m.shape[1] for m in matrices])[:-1], axis=1)
-    return tuple(NetxWeights(_dense(part, scale_bits + spare), -scale_bits) for part in parts)
+    zero = scale_bits < 0
+    excitatory = zero or span.low >= 0
+    inhibitory = not excitatory and span.high <= 0
+    mixed = not (excitatory or inhibitory)
+    return _Way(clipped, scale_bits, inhibitory, mixed, spare + mixed)
+
+
+def _load(weights: Int64, way: _Way) -> Int64:
+    """Return what of ``weights`` is computed with, in units of ``2**-scale_bits``."""
+    # numpy again: every word is shifted out
+    if way.scale_bits < 0 or way.cleared < 0:
+        return np.zeros_like(weights)
+    scaled = (np.clip(weights, *CLIP) if way.clipped else weights) << way.scale_bits
+    magnitude = -scaled if way.inhibitory else scaled
+    clipped = np.clip(magnitude, -(1 << FULL) if way.mixed else 0, (1 << FULL) - 1)
+    kept = (clipped >> way.cleared) << way.cleared
+    y: Int64 = -kept if way.inhibitory else kept
+    return y
 
 
 def _scale_bits(low: int, high: int, mixed: bool) -> int:
@@ -113,26 +185,6 @@ def _scale_bits(low: int, high: int, mixed: bool) -> int:
     else:
         scale = -256 / low if high < 0 else 255 / high
     return int(np.floor(np.log2(scale))) + mixed
-
-
-def _spare_bits(weights: Int64) -> int:
-    return next(n for n in range(FULL, -1, -1) if n == 0 or not np.any(weights % (1 << n)))
-
-
-def _dense(weights: Int64, spare: int) -> Int64:
-    """Clip and clear low bits as Lava's fixed-point Dense with ``8 - spare`` weight bits."""
-    excitatory = weights.min() >= 0
-    inhibitory = weights.max() <= 0 and not excitatory
-    mixed = not (excitatory or inhibitory)
-    magnitude = -weights if inhibitory else weights
-    clipped = np.clip(magnitude, -(1 << FULL) if mixed else 0, (1 << FULL) - 1)
-    cleared = spare + mixed
-    if cleared < 0:
-        # numpy again: every word is shifted out
-        return np.zeros_like(weights)
-    kept = (clipped >> cleared) << cleared
-    y: Int64 = -kept if inhibitory else kept
-    return y
 
 
 def _wiring(net: QuantisedNetwork) -> Iterator[str]:
@@ -164,29 +216,37 @@ def _reach(net: QuantisedNetwork) -> Iterator[str]:
 
 def _weights(layer: Layer) -> Iterator[str]:
     projections = [p for p in (layer.forward, layer.recurrent) if p is not None]
-    wanted = []
     for p in projections:
-        whole = file_weights(p)
-        if whole is None:
+        lost = (1 << max(-p.weight_exp, 0)) - 1
+        if _span(_blocks(p.weights)).bits & lost:
             yield (
                 f"weights from {p.source} with weight_exp {p.weight_exp} are no whole numbers; "
                 "netx reads whole numbers without an exponent"
             )
             return
-        wanted.append(whole)
     try:
-        loaded = netx_weights(*wanted)
+        ways = _ways([(p.weights, p.weight_exp) for p in projections])
     except UnsupportedError as error:
         yield str(error)
         return
-    for p, whole, got in zip(projections, wanted, loaded, strict=True):
-        changed = changed_weights(whole, got)
-        if np.any(changed):
+    for p, way in zip(projections, ways, strict=True):
+        yield from _changes(p, way)
+
+
+def _changes(projection: QuantisedProjection, way: _Way) -> Iterator[str]:
+    count, first, row = 0, "", 0
+    for block in _blocks(projection.weights, projection.weight_exp):
+        got = NetxWeights(_load(block, way), -way.scale_bits)
+        changed = changed_weights(block, got)
+        count += int(changed.sum())
+        if count and not first:
             at = tuple(int(k) for k in np.argwhere(changed)[0])
-            yield (
-                f"weights from {p.source}: netx changes {int(changed.sum())} of {whole.size}, "
-                f"first {whole[at]} to {got.weights[at] * 2.0**got.exponent:g} at {at}"
-            )
+            to = got.weights[at] * 2.0**got.exponent
+            first = f"first {block[at]} to {to:g} at {(at[0] + row, at[1])}"
+        row += len(block)
+    if count:
+        total = projection.weights.size
+        yield f"weights from {projection.source}: netx changes {count} of {total}, {first}"
 
 
 def changed_weights(wanted: Int64, got: NetxWeights) -> Bool:

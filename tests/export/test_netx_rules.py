@@ -107,6 +107,15 @@ def test_a_matrix_that_netx_changes_is_explained(weights: list[list[int]], reaso
     assert reason in netx_differences(network(CHAIN, weights=weights))[0]
 
 
+@pytest.mark.parametrize("block", [1, 3, 1 << 20])
+def test_a_matrix_is_judged_alike_row_by_row_and_at_once(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("hetlava.export.netx_rules.BLOCK", block)
+    reason, _ = netx_differences(network(CHAIN, weights=[[2, -2], [255, 255]]))
+    assert reason.endswith("netx changes 2 of 4, first 255 to 254 at (1, 0)")
+
+
 @pytest.mark.parametrize(
     ("bias", "fits"),
     [((64, 0), True), ((3, 7), True), ((-128, -1), True), ((1, 5), False), ((1 << 14, 8), False)],
