@@ -21,7 +21,8 @@ LAYERS = (
     "neurons",
     "synapses convolution",
     "network quantised recording recording_file distributions heterogeneity",
-    "quantisation budget scaling codebook codebook_search codebook_pairs sharing rules parity bounds doctor",
+    "quantisation budget scaling codebook codebook_search codebook_pairs sharing rules parity "
+    "bounds doctor",
     "sim",
     "export",
     "hardware",
