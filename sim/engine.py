@@ -184,7 +184,7 @@ def _work(job: _Job, room: int, n_rows: int) -> Work:
         fired=flags.view(np.uint8),
         flags=flags,
         room=starts,
-        events=np.empty(int(starts[-1]), np.int32),
+        events=np.empty(int(starts[-1]) + job.wiring.delays.size + LANES, np.int32),
         rows=rows,
     )
 

@@ -1,15 +1,6 @@
 """The engine's compiled loops; imported only when a network runs, so that numba loads late.
 
-Every sum is made in words in which it either cannot overflow or wraps as the chip's does:
-
-* a 16-bit word holds the halves of two even weights, ``256 * high + low + 128``; the sum of words
-  modulo 2**16 and the sum of ``word >> 8`` give both sums back, so that one addition serves two
-  synapses; odd weights have a word each;
-* up to 120 rows are added in 16 bits, then flushed to 32;
-* ``|x| * k >> 12`` is split into ``(|x| >> 12) * k + ((|x| & 4095) * k >> 12)``, exact in 32 bits.
-
-Numba widens every integer operation to 64 bits, which halves the vectors: hence the many casts. It
-lets a signed index count from the end, which prevents vectors altogether: hence ``Index``.
+``|x| * k >> 12`` is split into ``(|x| >> 12) * k + ((|x| & 4095) * k >> 12)``, exact in 32 bits.
 """
 
 # numba infers the types of these functions
@@ -17,13 +8,12 @@ lets a signed index count from the end, which prevents vectors altogether: hence
 
 import numpy as np
 
-from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT
+from hetlava.fixedpoint import DECAY_BITS, STATE_BITS
 from hetlava.sim.compiling import compiled
-from hetlava.sim.wiring import PAIR_EXCESS, Traces, Wiring, Work
+from hetlava.sim.receiving import Index, convolve, gather, receive, zero
+from hetlava.sim.wiring import KERNEL, PAIRED, Traces, Wiring, Work
 
-ROWS = 120  # 120 * 256 < 2**15
 FLAGS = 8  # spikes that are turned into events at once
-Index = np.uintp
 HALF = 1 << (STATE_BITS - 1)
 FRACTION = (1 << DECAY_BITS) - 1
 GATHER = np.uint64(
@@ -75,12 +65,13 @@ def _copy_input(work, indptr, index, source_row, row, n_steps):
 def _run_sample(net, work, traces, first_row, n_steps, sample, n_samples):
     (
         group_start, width, size, offset, keep_u, keep_v, bias, threshold,
-        wire_start, source, shift, paired, weight_offset, weights, _, _,
+        wire_start, source, kind, shift, geometry, weight_offset, weights,
+        late_start, late_step, delay_offset, delays, _, _,
     ) = net  # fmt: skip
     u, v, drive, total, sums, highs, fired, flags, room, events, rows = work
     u_offset, v_offset, values = traces
-    _zero(u, len(u))
-    _zero(v, len(v))
+    zero(u, len(u))
+    zero(v, len(v))
     for group in range(len(group_start) - 1):
         for t in range(n_steps):
             row, at = first_row + t, t * n_samples + sample
@@ -88,13 +79,26 @@ def _run_sample(net, work, traces, first_row, n_steps, sample, n_samples):
                 n, i, position = size[p], offset[p], rows[p + 1, row]
                 if position + n + FLAGS > room[p + 2]:
                     return False
-                _zero(drive, n)
+                zero(drive, n)
                 for w in range(wire_start[p], wire_start[p + 1] if t > 0 else 0):
-                    start, stop = rows[source[w], row - 1], rows[source[w], row]
-                    _receive(
-                        drive, total, sums, highs, paired[w], shift[w],
-                        weights, weight_offset[w], n, events, start, stop,
-                    )  # fmt: skip
+                    q = source[w]
+                    start, stop = rows[q, row - 1], rows[q, row]
+                    if late_start[w] < late_start[w + 1]:
+                        start = room[len(room) - 1]
+                        stop = gather(
+                            events, start, late_step, late_start[w], late_start[w + 1],
+                            delays, delay_offset[w], rows, q, first_row, row,
+                        )  # fmt: skip
+                    if kind[w] == KERNEL:
+                        convolve(
+                            drive, total, weights, weight_offset[w], geometry, w,
+                            events, start, stop, shift[w],
+                        )  # fmt: skip
+                    else:
+                        receive(
+                            drive, total, sums, highs, kind[w] == PAIRED, shift[w],
+                            weights, weight_offset[w], n, events, start, stop,
+                        )  # fmt: skip
                 _integrate(u, v, keep_u, keep_v, bias, threshold, drive, fired, i, n)
                 rows[p + 1, row + 1] = _compact(flags, n, events, position)
                 if u_offset[p] >= 0:
@@ -108,99 +112,6 @@ def _run_sample(net, work, traces, first_row, n_steps, sample, n_samples):
 def _copy(target, at, source, start, n):
     for k in range(n):
         target[Index(at + k)] = source[Index(start + k)]
-
-
-@compiled
-def _zero(x, n):
-    for k in range(n):
-        x[k] = 0
-
-
-@compiled
-def _receive(drive, total, sums, highs, paired, shift, weights, offset, n, events, start, stop):
-    # the floor is of the whole sum, so a right shift waits for the last row
-    target, by = (total, 0) if shift < 0 else (drive, shift + STATE_SHIFT)
-    if shift < 0:
-        _zero(total, n)
-    while start < stop:
-        end = min(start + ROWS, stop)
-        if paired:
-            _add_pairs(sums, highs, weights, offset, n // 2, events, start, end)
-            _flush_pairs(target, sums, highs, n // 2, PAIR_EXCESS * (end - start), by)
-        else:
-            _add_words(sums, weights, offset, n, events, start, end)
-            _flush_words(target, sums, n, by)
-        start = end
-    if shift < 0:
-        _floor(drive, total, n, -shift)
-
-
-@compiled
-def _floor(drive, total, n, shift):
-    by, up = np.int32(shift), np.int32(STATE_SHIFT)
-    for k in range(n):
-        drive[k] = np.int32(drive[k] + np.int32(np.int32(total[k] >> by) << up))
-
-
-@compiled
-def _flush_words(target, sums, n, shift):
-    by = np.int32(shift)
-    for k in range(n):
-        target[k] = np.int32(target[k] + np.int32(np.int32(sums[k]) << by))
-
-
-@compiled
-def _flush_pairs(target, sums, highs, n, excess, shift):
-    by, bias = np.int32(shift), np.int32(excess)
-    for k in range(n):
-        low = np.int32(np.uint16(sums[k] - np.int16(highs[k] << np.int16(8))))
-        target[k] = np.int32(target[k] + np.int32(np.int32(low - bias) << by))
-    for k in range(n):
-        high = Index(n + k)
-        target[high] = np.int32(target[high] + np.int32(np.int32(highs[k]) << by))
-
-
-@compiled
-def _row(events, e, stop, base, n):
-    """Return where the row of event e begins; past the last event the row of zeros at 0."""
-    row = base + Index(events[e]) * n
-    return row if e < stop else Index(0)
-
-
-@compiled
-def _add_pairs(sums, highs, weights, offset, n, events, start, stop):
-    _zero(sums, n)
-    _zero(highs, n)
-    m, o = Index(n), Index(offset)
-    for e in range(start, stop, 8):
-        r0, r1 = _row(events, e, stop, o, m), _row(events, e + 1, stop, o, m)
-        r2, r3 = _row(events, e + 2, stop, o, m), _row(events, e + 3, stop, o, m)
-        r4, r5 = _row(events, e + 4, stop, o, m), _row(events, e + 5, stop, o, m)
-        r6, r7 = _row(events, e + 6, stop, o, m), _row(events, e + 7, stop, o, m)
-        for j in range(n):
-            k = Index(j)
-            a, b, c, d = weights[r0 + k], weights[r1 + k], weights[r2 + k], weights[r3 + k]
-            f, g, h, i = weights[r4 + k], weights[r5 + k], weights[r6 + k], weights[r7 + k]
-            x = np.int16(np.int16(a + b) + np.int16(c + d))
-            y = np.int16(np.int16(f + g) + np.int16(h + i))
-            sums[k] = np.int16(sums[k] + np.int16(x + y))
-            x = np.int16(np.int16((a >> 8) + (b >> 8)) + np.int16((c >> 8) + (d >> 8)))
-            y = np.int16(np.int16((f >> 8) + (g >> 8)) + np.int16((h >> 8) + (i >> 8)))
-            highs[k] = np.int16(highs[k] + np.int16(x + y))
-
-
-@compiled
-def _add_words(sums, weights, offset, n, events, start, stop):
-    _zero(sums, n)
-    m, o = Index(n), Index(offset)
-    for e in range(start, stop, 4):
-        r0, r1 = _row(events, e, stop, o, m), _row(events, e + 1, stop, o, m)
-        r2, r3 = _row(events, e + 2, stop, o, m), _row(events, e + 3, stop, o, m)
-        for j in range(n):
-            k = Index(j)
-            x = np.int16(weights[r0 + k] + weights[r1 + k])
-            y = np.int16(weights[r2 + k] + weights[r3 + k])
-            sums[k] = np.int16(sums[k] + np.int16(x + y))
 
 
 @compiled

@@ -5,16 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Bool, Int, Int16, Int64
+from hetlava.arrays import AnyArray, Int, Int16, Int64
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value
 from hetlava.graph import INPUT, groups_in_order
-from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
-from hetlava.synapses import plain
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
+from hetlava.synapses import QuantisedSynapses
 
 LANES = 64  # neurons are padded to whole vectors of bytes
 PAIR_EXCESS = 128  # added to the lower half of a pair, so that it is never negative
 NEVER = 1 << STATE_BITS  # a threshold that no voltage reaches
+WORDS, PAIRED, KERNEL = range(3)  # a weight a word, two even ones a word, a kernel by channels
 FAN_IN_MAX = (1 << 31) // 256 - 1  # the sum of so many weights still fits 32 bits
 
 
@@ -34,10 +36,15 @@ class Wiring(NamedTuple):
     threshold: Int
     wire_start: Int64  # (P + 1,): wires that lead into each population
     source: Int64  # (W,)
+    kind: Int64  # (W,): how the weights are stored
     shift: Int64  # (W,): of the sum of what is stored
-    paired: Bool  # (W,): two even weights in a word, of neurons k and k + size / 2
+    geometry: Int64  # (W, 15): of a kernel
     weight_offset: Int64  # (W,): row of source neuron j at weight_offset + j * words per row
     weights: Int16  # begins with a row of zeros
+    late_start: Int64  # (W + 1,): distinct delays of each wire, none without delays
+    late_step: Int64
+    delay_offset: Int64  # (W,): of the delay of the first source neuron
+    delays: Int16
     fan_offset: Int64  # (P + 1,)
     fan_out: Int64  # non-zero weights of each source neuron
 
@@ -51,7 +58,7 @@ class Traces(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Memory of one thread; events of source q lie in room[q] .. room[q + 1]."""
+    """Memory of one thread; events of source q lie in room[q] .. room[q + 1], late ones last."""
 
     u: Int
     v: Int
@@ -83,12 +90,13 @@ def lay_out(net: QuantisedNetwork) -> tuple[tuple[str, ...], Wiring]:
     """
     names, group_start = order_of(net)
     populations = [net.population(name) for name in names]
-    wires = [plain(p, "the engine") for name in names for p in net.projections if p.target == name]
+    wires = [p for name in names for p in net.projections if p.target == name]
     _check_fan_in(wires)
     width = np.array([p.registers.n for p in populations], np.int64)
     size = -(-width // LANES) * LANES
     sources = {INPUT: 0} | {name: k + 1 for k, name in enumerate(names)}
-    paired, shift, weight_offset, weights = _store(wires, dict(zip(names, size, strict=True)))
+    kind, shift, weight_offset, weights = _store(wires, dict(zip(names, size, strict=True)))
+    late_start, late_step, delay_offset, delays = _late(wires)
     fan_offset, fan_out = _fan_out(net.n_inputs, populations, wires)
     keep_u, keep_v, bias, threshold = _neurons(populations, size)
     wiring = Wiring(
@@ -102,10 +110,15 @@ def lay_out(net: QuantisedNetwork) -> tuple[tuple[str, ...], Wiring]:
         threshold=threshold,
         wire_start=np.cumsum([0] + [sum(w.target == name for w in wires) for name in names]),
         source=np.array([sources[w.source] for w in wires], np.int64),
+        kind=kind,
         shift=shift,
-        paired=paired,
+        geometry=np.array([_geometry(w) for w in wires], np.int64).reshape(-1, 15),
         weight_offset=weight_offset,
         weights=weights,
+        late_start=late_start,
+        late_step=late_step,
+        delay_offset=delay_offset,
+        delays=delays,
         fan_offset=fan_offset,
         fan_out=fan_out,
     )
@@ -114,11 +127,11 @@ def lay_out(net: QuantisedNetwork) -> tuple[tuple[str, ...], Wiring]:
     return names, wiring
 
 
-def _check_fan_in(wires: Sequence[QuantisedProjection]) -> None:
+def _check_fan_in(wires: Sequence[QuantisedSynapses]) -> None:
     for wire in wires:
-        if wire.shape[1] > FAN_IN_MAX:
+        if wire.fan_in > FAN_IN_MAX:
             raise UnsupportedError(
-                f"projection {wire.source} -> {wire.target}: {wire.shape[1]} sources, the engine "
+                f"{wire.label}: {wire.fan_in} sources, the engine "
                 f"sums at most {FAN_IN_MAX} exactly; split the source"
             )
 
@@ -147,18 +160,52 @@ def _neurons(
 
 
 def _store(
-    wires: Sequence[QuantisedProjection], size: dict[str, np.int64]
-) -> tuple[Bool, Int64, Int64, Int16]:
-    """Store weights by source neuron, in pairs where every weight is even."""
-    paired = np.array([not np.any(wire.weights & 1) for wire in wires], bool)
+    wires: Sequence[QuantisedSynapses], size: dict[str, np.int64]
+) -> tuple[Int64, Int64, Int64, Int16]:
+    """Store weights by source neuron, in pairs where every weight is even, kernels by channels."""
+    kind = np.array([_kind(wire) for wire in wires], np.int64)
     tables = [np.zeros(max(size.values()), np.int16)]
-    for wire, pair in zip(wires, paired, strict=True):
-        rows = np.zeros((wire.shape[1], size[wire.target]), np.int16)
-        rows[:, : wire.shape[0]] = wire.weights.T
-        tables.append((_in_pairs(rows) if pair else rows).ravel())
+    tables += [_table(w, k, int(size[w.target])) for w, k in zip(wires, kind, strict=True)]
     exponents = np.array([wire.weight_exp for wire in wires], np.int64)
     offsets = np.cumsum([table.size for table in tables])[:-1].astype(np.int64)
-    return paired, exponents + paired, offsets, np.concatenate(tables)
+    return kind, exponents + (kind == PAIRED), offsets, np.concatenate(tables)
+
+
+def _kind(wire: QuantisedSynapses) -> int:
+    if isinstance(wire, QuantisedConvolution):
+        return KERNEL
+    return WORDS if np.any(wire.weights & 1) else PAIRED
+
+
+def _table(wire: QuantisedSynapses, kind: int, size: int) -> Int16:
+    if isinstance(wire, QuantisedConvolution):
+        grouped = wire.weights.reshape(wire.groups, -1, *wire.weights.shape[1:])
+        return grouped.transpose(0, 2, 3, 4, 1).ravel()
+    rows = np.zeros((wire.shape[1], size), np.int16)
+    rows[:, : wire.shape[0]] = wire.weights.T
+    return (_in_pairs(rows) if kind == PAIRED else rows).ravel()
+
+
+def _geometry(wire: QuantisedSynapses) -> tuple[int, ...]:
+    """Return what the kernel's loop needs to know of its image, in the order that it reads."""
+    if not isinstance(wire, QuantisedConvolution):
+        return (0,) * 15
+    c_out, per_in, kh, kw = wire.weights.shape
+    (top, _), (left, _) = wire.padding
+    _, oh, ow = wire.output_shape
+    image = (*wire.input_shape[1:], kh, kw, *wire.stride, *wire.dilation, top, left, oh, ow)
+    return (*image, per_in, c_out // wire.groups, c_out)
+
+
+def _late(wires: Sequence[QuantisedSynapses]) -> tuple[Int64, Int64, Int64, Int16]:
+    """Return the distinct delays of every wire, and the delays of its source neurons."""
+    none = np.zeros(0, np.int16)
+    given = [none if wire.delays is None else wire.delays for wire in wires]
+    steps = [np.unique(delays).astype(np.int64) for delays in given]
+    starts = np.cumsum([0, *(len(s) for s in steps)]).astype(np.int64)
+    offsets = np.cumsum([0, *(d.size for d in given)])[:-1].astype(np.int64)
+    joined = np.concatenate([np.zeros(0, np.int64), *steps])
+    return starts, joined, offsets, np.concatenate([none, *given])
 
 
 def _in_pairs(rows: Int16) -> Int16:
@@ -171,11 +218,11 @@ def _in_pairs(rows: Int16) -> Int16:
 def _fan_out(
     n_inputs: int,
     populations: Sequence[QuantisedPopulation],
-    wires: Sequence[QuantisedProjection],
+    wires: Sequence[QuantisedSynapses],
 ) -> tuple[Int64, Int64]:
     sizes = {INPUT: n_inputs} | {p.name: p.registers.n for p in populations}
     fans = {name: np.zeros(n, np.int64) for name, n in sizes.items()}
     for wire in wires:
-        fans[wire.source] += np.count_nonzero(wire.weights, axis=0)
+        fans[wire.source] += wire.fan_out()
     starts = np.cumsum([0, *sizes.values()])[:-1].astype(np.int64)
     return starts, np.concatenate(list(fans.values()))

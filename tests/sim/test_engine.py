@@ -174,8 +174,8 @@ def test_importing_the_simulators_loads_no_compiler():
 
 def test_weights_are_stored_as_pairs_only_where_all_are_even():
     even, odd = np.full((3, 2), -256), np.full((3, 2), 255)
-    assert engine.prepare(layer(even)).wiring.paired.tolist() == [True]
-    assert engine.prepare(layer(odd)).wiring.paired.tolist() == [False]
+    assert engine.prepare(layer(even)).wiring.kind.tolist() == [wiring.PAIRED]
+    assert engine.prepare(layer(odd)).wiring.kind.tolist() == [wiring.WORDS]
 
 
 def test_the_order_of_projections_does_not_matter(random_network):
