@@ -24,7 +24,7 @@ INFLATE_RATIO = 1100  # deflate cannot do better than 1032
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3  # HDF5's numbers of its own filters
 
 # what h5py raises on damaged structures; narrower lists were each broken by a flipped byte
-_DAMAGE = (
+DAMAGE = (
     OSError,
     RuntimeError,
     LookupError,
@@ -88,7 +88,7 @@ class Group:
         FormatError
             If it is missing, of another type or shape, linked from elsewhere, or not stored.
         """
-        data = self._member(key, h5py.Dataset, "a dataset")
+        data = self.dataset(key)
         with _blaming(self.where(key)):
             self._check_type(key, data)
             if shape is not None and data.shape != shape:
@@ -97,9 +97,13 @@ class Group:
             value = np.asarray(data[()])
         return value.astype(value.dtype.newbyteorder("="), copy=False)
 
+    def dataset(self, key: str) -> Any:
+        """Return the ``h5py.Dataset`` of a member, of which nothing but its place is checked."""
+        return self._member(key, h5py.Dataset, "a dataset")
+
     def text(self, key: str) -> str:
         """Return a short ASCII text, stored as one string."""
-        data = self._member(key, h5py.Dataset, "a dataset")
+        data = self.dataset(key)
         with _blaming(self.where(key)):
             try:
                 return read_text(self.path, data)
@@ -167,12 +171,38 @@ def opened(path: Path) -> Iterator[Group]:
         raise FormatError(f"{path}: the file is empty")
     with _blaming(str(path)):
         if not h5py.is_hdf5(path):
-            raise FormatError(f"{path}: not an HDF5 file, so no .net")
+            raise FormatError(f"{path}: not an HDF5 file")
         handle = h5py.File(path, "r", locking=False)
-    try:
+    with _closing(handle):
         yield Group(path, "", handle, _Budget(size))
+
+
+@contextmanager
+def opened_content(path: Path, content: bytes) -> Iterator[Group]:
+    """Open the content of an untrusted file, of an archive for example, and give its root.
+
+    Parameters
+    ----------
+    path : Path
+        What errors name.
+
+    Raises
+    ------
+    FormatError
+        If it is no HDF5, or damaged where it is read.
+    """
+    with _blaming(str(path)):
+        handle = h5py.File(io.BytesIO(content), "r")
+    with _closing(handle):
+        yield Group(path, "", handle, _Budget(len(content)))
+
+
+@contextmanager
+def _closing(handle: Any) -> Iterator[None]:
+    try:
+        yield
     finally:
-        with suppress(*_DAMAGE):
+        with suppress(*DAMAGE):
             handle.close()
 
 
@@ -207,7 +237,7 @@ def _blaming(where: str) -> Iterator[None]:
         yield
     except HetlavaError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise FormatError(f"{where}: damaged: {error}") from error
 
 

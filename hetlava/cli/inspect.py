@@ -1,37 +1,71 @@
-"""``hetlava inspect``: what is in a file."""
+"""``hetlava inspect``: what is in a file or a data set."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="model.pt, model.net or a recording .npz.")],
+    what: Annotated[
+        str,
+        typer.Argument(help="model.pt, model.net, a recording .npz, or the name of a data set."),
+    ],
+    split: Annotated[
+        str | None, typer.Option(help="Part of a data set; all of them if not given.")
+    ] = None,
 ) -> None:
-    """Print what a file holds: a trained network, a quantised one, or a recording."""
+    """Print what is in a file (network, quantised network, recording) or in a data set."""
     from rich.console import Console
 
+    from hetlava.datasets import DATASETS
+    from hetlava.errors import DataError, ValidationError
+
+    path, name = Path(what), what.partition(":")[0]
+    if path.exists():
+        if split is not None:
+            raise ValidationError(f"{what} is a file, of which there are no splits")
+        tables = _file_tables(path)
+    elif name in DATASETS:
+        tables = _dataset_tables(what, split)
+    else:
+        raise DataError(f"{what}: no such file, and no data set; known: {', '.join(DATASETS)}")
+    console = Console()
+    for made in tables:
+        console.print(made)
+
+
+def _dataset_tables(name: str, split: str | None) -> "list[Table]":
+    from hetlava.datasets import defaults, load
+    from hetlava.datasets.statistics import summarise
+    from hetlava.report.samples import dataset_tables
+
+    splits = defaults(name).splits if split is None else (split,)
+    return dataset_tables([summarise(load(name, part)) for part in splits])
+
+
+def _file_tables(path: Path) -> "list[Table]":
     from hetlava.cli.contents import read_any
     from hetlava.quantised import QuantisedNetwork
     from hetlava.recording import Recording
     from hetlava.report.tables import budget_tables, network_table, table
 
-    console = Console()
-    content = read_any(file)
+    content = read_any(path)
     if isinstance(content, Recording):
         rows = [
             (name, e.n_neurons, e.n_steps, e.n_samples, e.n_events)
             for name, e in zip(content.names, content.spikes, strict=True)
         ]
         columns = ("layer", "neurons", "steps", "samples", "spikes")
-        console.print(table(f"recording of {content.target}", columns, rows))
-        return
-    console.print(network_table(content))
+        return [table(f"recording of {content.target}", columns, rows)]
+    made = [network_table(content)]
     notes = content.provenance if isinstance(content, QuantisedNetwork) else content.metadata
     if "budget" in notes:
-        for made in budget_tables(notes["budget"]):  # type: ignore[arg-type]
-            console.print(made)
+        made += budget_tables(notes["budget"])  # type: ignore[arg-type]
     plain = [(k, v) for k, v in notes.items() if not isinstance(v, list)]
     if plain:
-        console.print(table("notes", ("key", "value"), plain))
+        made.append(table("notes", ("key", "value"), plain))
+    return made

@@ -8,7 +8,7 @@ import typer
 ModelFile = Annotated[Path, typer.Argument(help="A trained network, model.pt.")]
 NetFile = Annotated[Path, typer.Argument(help="A quantised network, model.net.")]
 Target = Annotated[str, typer.Option(help="Chip to round for: loihi1 or loihi2.")]
-Data = Annotated[str, typer.Option(help="Data set: digits or nmnist.")]
+Data = Annotated[str, typer.Option(help="Data set: digits, nmnist, mnist:rate, ... (README).")]
 Split = Annotated[str, typer.Option(help="Part of the data set: train or test.")]
 Limit = Annotated[int | None, typer.Option(help="Take the first N samples only.", min=1)]
 Threads = Annotated[int | None, typer.Option(help="Threads of the simulator.", min=1)]

@@ -22,7 +22,9 @@ TAU = (
 def train(
     slayer: Annotated[
         str | None,
-        typer.Option(help="Train the blocks of lava-dl's SLAYER on this data set: digits, nmnist."),
+        typer.Option(
+            help="Train the blocks of lava-dl's SLAYER on this data set: digits, nmnist..."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where the network goes.")] = Path("model.pt"),
     tau_mem: Annotated[

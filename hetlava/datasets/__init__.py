@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import Protocol, cast, get_args
+from typing import Protocol, cast
 
 from hetlava.datasets.recordings import Defaults, Recordings, Split
 from hetlava.errors import ValidationError
 
 DATASETS: Mapping[str, str] = MappingProxyType(
-    {"digits": "hetlava.datasets.digits", "nmnist": "hetlava.datasets.nmnist"}
+    {
+        "digits": "hetlava.datasets.digits",
+        "nmnist": "hetlava.datasets.nmnist",
+        "mnist": "hetlava.datasets.mnist",
+        "fashion-mnist": "hetlava.datasets.fashion_mnist",
+        "cochlea-digits": "hetlava.datasets.cochlea_digits",
+        "shd": "hetlava.datasets.shd",
+        "ssc": "hetlava.datasets.ssc",
+        "dvs-gesture": "hetlava.datasets.dvs_gesture",
+    }
 )
 
 
@@ -21,30 +30,53 @@ class Dataset(Protocol):
     def load(self, split: Split) -> Recordings: ...
 
 
+class EncodedDataset(Protocol):
+    """What the module of a data set holds that an encoder turns to spikes."""
+
+    ENCODERS: tuple[str, ...]
+
+    def load(self, split: Split, encoder: str) -> Recordings: ...
+
+
 def load(name: str, split: str) -> Recordings:
-    """Return the recordings of a split, ``train`` or ``test``, of a data set.
+    """Return the recordings of a split of a data set: most have ``train`` and ``test``.
+
+    Parameters
+    ----------
+    name : str
+        One of ``DATASETS``; where spikes are made of images, ``mnist:rate`` names the encoder.
 
     Raises
     ------
     ValidationError
-        If the data set or the split is unknown; the message lists the known.
+        If the data set, the encoder or the split is unknown; the message lists the known.
     DataError
         If the data is not there (the message says where to put it) or is damaged.
     MissingPackageError
         If a package that the data set needs is not installed.
     """
-    dataset = _dataset(name)
-    if split not in get_args(Split):
-        raise ValidationError(f"split {split!r} is unknown; known: {', '.join(get_args(Split))}")
-    return dataset.load(cast(Split, split))
+    dataset, encoder = _dataset(name)
+    if split not in dataset.DEFAULTS.splits:
+        known = ", ".join(dataset.DEFAULTS.splits)
+        raise ValidationError(f"{name}: split {split!r} is unknown; known: {known}")
+    if encoder:
+        return cast(EncodedDataset, dataset).load(split, encoder)
+    return dataset.load(split)
 
 
 def defaults(name: str) -> Defaults:
-    """Return how a data set is usually binned; reads no data."""
-    return _dataset(name).DEFAULTS
+    """Return how a data set is usually binned, and its splits; reads no data."""
+    return _dataset(name)[0].DEFAULTS
 
 
-def _dataset(name: str) -> Dataset:
-    if name not in DATASETS:
+def _dataset(name: str) -> tuple[Dataset, str]:
+    """Return the module of a data set and the encoder that the name asks for, or nothing."""
+    plain, colon, encoder = name.partition(":")
+    if plain not in DATASETS:
         raise ValidationError(f"data set {name!r} is unknown; known: {', '.join(DATASETS)}")
-    return cast(Dataset, import_module(DATASETS[name]))
+    module = import_module(DATASETS[plain])
+    encoders: tuple[str, ...] = getattr(module, "ENCODERS", ())
+    if colon and encoder not in encoders:
+        known = f"known: {', '.join(encoders)}" if encoders else f"{plain} takes none"
+        raise ValidationError(f"data set {name!r}: encoder {encoder!r} is unknown; {known}")
+    return cast(Dataset, module), encoder

@@ -46,8 +46,17 @@ class Decoded(NamedTuple):
     t: Int64
 
 
-def read_files(files: Sequence[EventFile], side: int) -> tuple[Int64, Int64, Int]:
+def read_files(
+    files: Sequence[EventFile], side: int, time_max: int = TIME_MAX_US
+) -> tuple[Int64, Int64, Int]:
     """Return ``indptr``, ``times`` [us] and ``channels`` (p, y, x) of square recordings.
+
+    Parameters
+    ----------
+    side : int
+        Pixels in a row and in a column.
+    time_max : int
+        What lies later is damage [us].
 
     Raises
     ------
@@ -63,7 +72,7 @@ def read_files(files: Sequence[EventFile], side: int) -> tuple[Int64, Int64, Int
     for start in range(0, len(files), BLOCK):
         block = files[start : start + BLOCK]
         events = decode([_content(file) for file in block])
-        _check_events(block, events, side)
+        _check_events(block, events, side, time_max)
         stop = end + events.t.size
         times[end:stop] = events.t
         channels[end:stop] = (events.p.astype(np.int32) * side + events.y) * side + events.x
@@ -111,13 +120,13 @@ def _content(file: EventFile) -> bytes:
     return content
 
 
-def _check_events(files: Sequence[EventFile], events: Decoded, side: int) -> None:
+def _check_events(files: Sequence[EventFile], events: Decoded, side: int, time_max: int) -> None:
     earlier = np.diff(events.t, prepend=0) < 0
     starts = events.bounds[:-1]
     earlier[starts[starts < earlier.size]] = False
     faults: tuple[tuple[Bool, str], ...] = (
         ((events.x >= side) | (events.y >= side), f"lies outside the {side} x {side} pixels"),
-        (events.t > TIME_MAX_US, f"is later than {TIME_MAX_US} us"),
+        (events.t > time_max, f"is later than {time_max} us"),
         (earlier, "is earlier than the one before"),
     )
     for wrong, fault in faults:

@@ -12,17 +12,18 @@ from hetlava.errors import ValidationError
 from hetlava.events import Events, concatenate, from_coordinates
 from hetlava.network import DT_MAX
 
-Split = Literal["train", "test"]
+Split = Literal["train", "valid", "test", "all"]
 BLOCK = 2000  # recordings binned at once: the sort of a block stays small beside the data
 
 
 class Defaults(NamedTuple):
-    """How a data set is usually binned, and its size: ``dt`` [s], steps, channels, classes."""
+    """How a data set is usually binned, its size, and its splits: ``dt`` [s], steps, ..."""
 
     dt: float
     n_steps: int
     n_channels: int
     n_classes: int
+    splits: tuple[Split, ...] = ("train", "test")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -160,3 +161,16 @@ class Recordings(ArrayRecord):
             n_steps=n_steps,
             n_neurons=self.n_channels,
         )
+
+
+def in_time_order(indptr: Int64, times: Int64, channels: Int) -> tuple[Int64, Int]:
+    """Return events with each recording's sorted by time; equal times keep their order."""
+    falls = np.flatnonzero(times[1:] < times[:-1]) + 1
+    rows = np.unique(np.searchsorted(indptr, falls, side="right") - 1)
+    if rows.size:
+        times, channels = times.copy(), channels.copy()
+    for row in rows:
+        part = slice(indptr[row], indptr[row + 1])
+        order = np.argsort(times[part], kind="stable")
+        times[part], channels[part] = times[part][order], channels[part][order]
+    return times, channels

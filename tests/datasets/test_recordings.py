@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetlava import datasets
-from hetlava.datasets.recordings import BLOCK, Recordings
+from hetlava.datasets.recordings import BLOCK, Recordings, in_time_order
 from hetlava.errors import ValidationError
 
 N_CHANNELS = 5
@@ -137,5 +137,26 @@ def test_an_unknown_data_set_lists_the_known():
 
 @pytest.mark.parametrize("name", datasets.DATASETS)
 def test_an_unknown_split_lists_the_known(name):
-    with pytest.raises(ValidationError, match="'validation' is unknown; known: train, test"):
+    known = ", ".join(datasets.defaults(name).splits)
+    with pytest.raises(ValidationError, match=f"'validation' is unknown; known: {known}$"):
         datasets.load(name, "validation")
+
+
+@pytest.mark.parametrize("name", datasets.DATASETS)
+def test_every_data_set_has_possible_defaults(name):
+    default = datasets.defaults(name)
+    assert 1e-4 <= default.dt <= 0.1 and 10 <= default.n_steps <= 1000
+    assert default.n_channels > 1 and default.n_classes > 1 and default.splits
+
+
+@given(TRAINS, st.randoms(use_true_random=False))
+def test_time_order_keeps_events_and_the_order_of_equal_times(trains, random):
+    shuffled = [random.sample(train, len(train)) for train in trains]
+    flat = [event for train in shuffled for event in train]
+    indptr = np.cumsum([0, *map(len, trains)], dtype=np.int64)
+    times, channels = np.array([*zip(*flat, strict=True)] or [[], []], np.int64)
+    given_times = times.copy()
+    ordered, channels = in_time_order(indptr, times, channels.astype(np.int32))
+    expected = [event for train in shuffled for event in sorted(train, key=lambda e: e[0])]
+    assert list(zip(ordered.tolist(), channels.tolist(), strict=True)) == expected
+    assert np.array_equal(times, given_times)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hetlava.errors import DataError, FormatError
-from hetlava.export.hdf5 import Group, opened, write_arrays
+from hetlava.export.hdf5 import Group, opened, opened_content, write_arrays
 
 MEMORY = 4 << 20  # [byte] that reading any of these small files may take
 HUGE = 10**12
@@ -177,3 +177,21 @@ def test_a_wrong_shape_is_refused_before_it_is_read(tmp_path: Path) -> None:
         with opened(tmp_path / "a.h5") as root:
             assert isinstance(root, Group)
             root.array("x", shape=(3, 2))
+
+
+def test_a_content_is_read_as_its_file_is(tmp_path):
+    write_arrays(tmp_path / "a.net", {"x": np.arange(5)})
+    content = (tmp_path / "a.net").read_bytes()
+    with opened_content(Path("archive/a"), content) as root:
+        assert root.array("x").tolist() == root.dataset("x")[:].tolist() == [0, 1, 2, 3, 4]
+        with pytest.raises(FormatError, match="archive/a: y: missing"):
+            root.dataset("y")
+
+
+@pytest.mark.parametrize("content", [b"", b"no HDF5 at all" * 99, b"\x89HDF\r\n\x1a\n"])
+def test_a_content_that_is_no_hdf5_is_refused(content):
+    with (
+        pytest.raises(FormatError, match="archive/a: damaged"),
+        opened_content(Path("archive/a"), content),
+    ):
+        pass
