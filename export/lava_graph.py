@@ -11,18 +11,19 @@ from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.export.lava_import import enable_lava, lava_module
 from hetlava.export.lava_levels import merge_levels, split_levels
-from hetlava.export.lava_models import Lif, dense_parts, dense_process, lif_process
+from hetlava.export.lava_models import Lif, lif_process
 from hetlava.export.lava_runtime import PATIENCE, run_graphs, shared, supervise
+from hetlava.export.lava_synapses import connect, lava_synapses
 from hetlava.graph import INPUT
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording, score
 from hetlava.sim.reference import check_run
 from hetlava.sim.synops import effective_synops
-from hetlava.synapses import plain
 
 MODULES = (
     "lava.magma.compiler.compiler",
     "lava.magma.core.run_configs",
+    "lava.proc.conv.models",
     "lava.proc.dense.models",
     "lava.proc.lif.models",
 )
@@ -57,7 +58,7 @@ def run(
     ValidationError
         If the input has another number of channels, or a probe or ``lif`` is unknown.
     UnsupportedError
-        If Lava's Dense cannot hold a projection, or ``levels`` cannot split the network.
+        If Lava holds a projection in no way, or ``levels`` cannot split the network.
     MissingPackageError
         If Lava or a package that it imports is not installed.
     TargetError
@@ -71,11 +72,16 @@ def run(
     if levels:
         wanted = {g: wanted[name] for name, groups in levels.groups.items() for g in groups}
     for projection in graph.projections:
-        dense_parts(plain(projection, "Lava's Dense"))
+        lava_synapses(projection)
     versions = enable_lava()
     start = time.perf_counter()
-    records = _records(graph, inputs, wanted)
-    _run_graph(graph, inputs, records, lif, patience)
+    apart = with_silence(inputs, _silence(net) if inputs.n_samples > 1 else 0)
+    records = _records(graph, apart, wanted)
+    _run_graph(graph, apart, inputs.n_steps, records, lif, patience)
+    records = {
+        name: {state: values[: inputs.n_steps] for state, values in states.items()}
+        for name, states in records.items()
+    }
     seconds = time.perf_counter() - start
     details = {"lava-nc": versions.nc, "lif": lif}
     if levels:
@@ -83,9 +89,29 @@ def run(
     return _recording(net, inputs, records, probes, seconds, details)
 
 
+def with_silence(inputs: Events, n_steps: int) -> Events:
+    """Return the events with steps without any after each sample."""
+    lengths = np.diff(inputs.indptr).reshape(inputs.n_samples, inputs.n_steps)
+    ends = np.cumsum(np.pad(lengths, ((0, 0), (0, n_steps))))
+    return Events(
+        n_samples=inputs.n_samples,
+        n_steps=inputs.n_steps + n_steps,
+        n_neurons=inputs.n_neurons,
+        indptr=np.concatenate([np.zeros(1, np.int64), ends.astype(np.int64)]),
+        index=inputs.index,
+    )
+
+
+def _silence(net: QuantisedNetwork) -> int:
+    """Return after how many steps nothing of a sample is on its way any more."""
+    given = [p.delays for p in net.projections if p.delays is not None]
+    return 1 + max(int(delays.max()) for delays in given) if given else 0
+
+
 def _run_graph(
     net: QuantisedNetwork,
     inputs: Events,
+    n_sent: int,
     records: dict[str, dict[str, AnyArray]],
     lif: Lif,
     patience: float,
@@ -98,7 +124,7 @@ def _run_graph(
     for module in MODULES:
         lava_module(module)
     supervise(
-        lambda: run_graphs(_roots(net, inputs, records, steps_done, lif), n_steps),
+        lambda: run_graphs(_roots(net, inputs, n_sent, records, steps_done, lif), n_steps),
         steps_done,
         patience,
     )
@@ -127,6 +153,7 @@ def _records(
 def _roots(
     net: QuantisedNetwork,
     inputs: Events,
+    n_sent: int,
     records: dict[str, dict[str, AnyArray]],
     steps_done: Int64,
     lif: Lif,
@@ -139,17 +166,15 @@ def _roots(
     for i, p in enumerate(net.populations):
         process = lif_process(p.registers, lif, inputs.n_steps, inputs.n_samples)
         record = records[p.name]
-        tap = SpikeTap(record=record["spikes"], steps_done=steps_done[i : i + 1])
+        tap = SpikeTap(record=record["spikes"], n_sent=n_sent, steps_done=steps_done[i : i + 1])
         process.s_out.connect(tap.s_in)
         neurons[p.name], senders[p.name] = process, tap
         for state in record.keys() - {"spikes"}:
             probes.append(TraceProbe(record=record[state]))
             probes[-1].state.connect_var(getattr(process, state))
     for projection in net.projections:
-        for part in dense_parts(plain(projection, "Lava's Dense")):
-            dense = dense_process(part)
-            senders[projection.source].s_out.connect(dense.s_in)
-            dense.a_out.connect(neurons[projection.target].a_in)
+        sender, neuron = senders[projection.source], neurons[projection.target]
+        connect(lava_synapses(projection), sender.s_out, neuron.a_in)
     for names in connected_parts(net):
         yield neurons[names[0]]
 

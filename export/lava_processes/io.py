@@ -1,7 +1,8 @@
 """Batches of samples in and out of Lava through memory that caller and processes share.
 
 The samples follow each other on Lava's time axis. The last spikes of a sample are recorded but not
-sent on, so that nothing is on its way when the next one begins. The arrays given as ``record`` and
+sent on, so that nothing is on its way when the next one begins; where spikes are delayed, samples
+end in silent steps. The arrays given as ``record`` and
 ``steps_done`` must lie in memory that a forked process shares.
 
 Needs :func:`hetlava.export.lava_import.enable_lava` first.
@@ -59,12 +60,14 @@ class SpikeTap(AbstractProcess):  # type: ignore[misc]
     ----------
     record : (n_steps, n_samples, n) bool
         Written at every step.
+    n_sent : int
+        Steps of a sample, the last of which is not sent on any more.
     steps_done : (1,) int64
         Lava's time step, for whoever watches the run.
     """
 
-    def __init__(self, *, record: AnyArray, steps_done: Int64) -> None:
-        super().__init__(record=record, steps_done=steps_done)
+    def __init__(self, *, record: AnyArray, n_sent: int, steps_done: Int64) -> None:
+        super().__init__(record=record, n_sent=n_sent, steps_done=steps_done)
         self.s_in = InPort(shape=record.shape[2:])
         self.s_out = OutPort(shape=record.shape[2:])
 
@@ -81,15 +84,15 @@ class PySpikeTap(PyLoihiProcessModel):  # type: ignore[misc]
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
         self._record: AnyArray = proc_params["record"]
+        self._n_sent: int = proc_params["n_sent"]
         self._steps_done: Int64 = proc_params["steps_done"]
 
     def run_spk(self) -> None:
         """Record the spikes of this step and send them on."""
         spikes = self.s_in.recv()
-        n_steps = len(self._record)
-        sample, t = divmod(self.time_step - 1, n_steps)
+        sample, t = divmod(self.time_step - 1, len(self._record))
         self._record[t, sample] = spikes
-        self.s_out.send(spikes if t + 1 < n_steps else np.zeros_like(spikes))
+        self.s_out.send(spikes if t + 1 < self._n_sent else np.zeros_like(spikes))
         self._steps_done[0] = self.time_step
 
 

@@ -1,0 +1,152 @@
+"""Synapses of any kind as Lava's processes that compute the same, bit for bit."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hetlava.arrays import ArrayRecord, Int, Int16
+from hetlava.convolution import QuantisedConvolution
+from hetlava.export.lava_models import DensePart, dense_parts, dense_process
+from hetlava.synapses import Pair, QuantisedProjection, QuantisedSynapses
+
+CONV_BITS = 24  # what Lava's Conv wraps its sums to
+INT8_MAX = 127  # Lava's Conv keeps sizes, and computes with them, in 8 bits
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ConvPart(ArrayRecord):
+    """The arguments of one Lava ``Conv``, which orders images as (width, height, channels).
+
+    Attributes
+    ----------
+    weight : (c_out, width, height, c_in / groups) int32
+        Turned round in both directions: Lava convolves, where SLAYER correlates.
+    input_shape, output_shape : (width, height, channels)
+    stride, padding, dilation : (x, y)
+    groups : int
+    """
+
+    weight: Int
+    input_shape: Shape
+    output_shape: Shape
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    groups: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LavaSynapses(ArrayRecord):
+    """Processes whose summed outputs are a projection's.
+
+    Attributes
+    ----------
+    parts : tuple of DensePart or ConvPart
+    delays : (n_pre,) int16, optional
+        Delays of the source's spikes.
+    inside : bool
+        Lava's ``DelayDense`` delays, not a process of ours in front.
+    """
+
+    parts: tuple[DensePart | ConvPart, ...]
+    delays: Int16 | None
+    inside: bool
+
+
+def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
+    """Return which Lava processes a projection becomes.
+
+    ``Conv`` where it computes the kernel exactly, ``Dense`` with the kernel's matrix otherwise.
+    ``DelayDense`` rounds the spikes of each delay by themselves: where that shows, the spikes are
+    delayed by hetlava's process and summed by ``Dense``.
+
+    Raises
+    ------
+    UnsupportedError
+        If neither holds it.
+    """
+    conv = _conv_part(projection) if isinstance(projection, QuantisedConvolution) else None
+    if conv is not None:
+        return LavaSynapses(parts=(conv,), delays=projection.delays, inside=False)
+    matrix = QuantisedProjection(
+        source=projection.source,
+        target=projection.target,
+        weights=projection.matrix(),
+        weight_exp=projection.weight_exp,
+        weight_bits=projection.weight_bits,
+    )
+    parts = dense_parts(matrix)
+    whole = all(not np.any(p.weights % (1 << max(0, -p.weight_exp))) for p in parts)
+    return LavaSynapses(parts=parts, delays=projection.delays, inside=whole)
+
+
+def _conv_part(q: QuantisedConvolution) -> ConvPart | None:
+    """Return the kernel as Lava's Conv takes it, or None where Conv would compute otherwise."""
+    (top, bottom), (left, right) = q.padding
+    unit = 1 << max(0, -q.weight_exp)
+    if top != bottom or left != right or np.any(q.weights % unit):
+        return None
+    weights = q.weights.astype(np.int64) * (1 << max(0, q.weight_exp)) // unit
+    if np.abs(weights).sum(axis=(1, 2, 3)).max() >= 1 << (CONV_BITS - 1):
+        return None
+    reach = [d * (k - 1) + 1 for d, k in zip(q.dilation, q.weights.shape[2:], strict=True)]
+    if max(*reach, *q.stride, 2 * top, 2 * left, q.groups) > INT8_MAX:
+        return None
+    return ConvPart(
+        weight=weights[:, :, ::-1, ::-1].transpose(0, 3, 2, 1).astype(np.int32),
+        input_shape=(q.input_shape[2], q.input_shape[1], q.input_shape[0]),
+        output_shape=(q.output_shape[2], q.output_shape[1], q.output_shape[0]),
+        stride=(q.stride[1], q.stride[0]),
+        padding=(left, top),
+        dilation=(q.dilation[1], q.dilation[0]),
+        groups=q.groups,
+    )
+
+
+def connect(synapses: LavaSynapses, s_out: Any, a_in: Any) -> None:
+    """Lead spikes (n_pre,) of a Lava port to a port of summed inputs (n_post,)."""
+    delays = synapses.delays
+    if delays is not None and not synapses.inside:
+        from hetlava.export.lava_processes.delay_line import DelayLine
+
+        line = DelayLine(delays=delays)
+        s_out.connect(line.s_in)
+        s_out, delays = line.s_out, None
+    for part in synapses.parts:
+        if isinstance(part, ConvPart):
+            _connect_conv(part, s_out, a_in)
+        else:
+            process = dense_process(part) if delays is None else _delay_dense(part, delays)
+            s_out.connect(process.s_in)
+            process.a_out.connect(a_in)
+
+
+def _connect_conv(part: ConvPart, s_out: Any, a_in: Any) -> None:
+    from lava.proc.conv.process import Conv
+
+    conv = Conv(
+        weight=part.weight,
+        input_shape=part.input_shape,
+        padding=part.padding,
+        stride=part.stride,
+        dilation=part.dilation,
+        groups=part.groups,
+    )
+    # hetlava's neurons stand in the order (channels, height, width)
+    s_out.reshape(part.input_shape[::-1]).transpose((2, 1, 0)).connect(conv.s_in)
+    conv.a_out.transpose((2, 1, 0)).reshape(a_in.shape).connect(a_in)
+
+
+def _delay_dense(part: DensePart, delays: Int16) -> Any:
+    from lava.proc.dense.process import DelayDense
+    from lava.utils.weightutils import SignMode
+
+    return DelayDense(
+        weights=part.weights,
+        delays=np.tile(delays.astype(int), (len(part.weights), 1)),
+        weight_exp=part.weight_exp,
+        num_weight_bits=part.num_weight_bits,
+        sign_mode=SignMode[part.sign_mode],
+    )
