@@ -160,3 +160,10 @@ def test_time_order_keeps_events_and_the_order_of_equal_times(trains, random):
     expected = [event for train in shuffled for event in sorted(train, key=lambda e: e[0])]
     assert list(zip(ordered.tolist(), channels.tolist(), strict=True)) == expected
     assert np.array_equal(times, given_times)
+
+
+def test_time_order_is_kept_among_very_many_equal_times(rng):
+    # short rows are sorted stably by any method
+    times, channels = rng.integers(0, 4, 5000), np.arange(5000, dtype=np.int32)
+    ordered, channels = in_time_order(np.array([0, 5000]), times, channels)
+    assert np.all(np.diff(ordered * 5000 + channels) > 0)

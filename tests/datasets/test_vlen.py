@@ -1,6 +1,8 @@
 """Rows of different lengths from the bytes of HDF5 files: equal to h5py's, or refused."""
 
 import io
+import tracemalloc
+import zlib
 
 import h5py
 import numpy as np
@@ -166,3 +168,25 @@ def test_what_are_no_rows_is_refused(case):
 def test_other_filters_are_refused():
     with pytest.raises(FormatError, match="filters .* are not read"):
         read(written(ROWS, chunks=(2,), compression="lzf"))
+
+
+def test_a_chunk_that_unpacks_to_too_much_is_not_unpacked():
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        rows = h5py.vlen_dtype(np.uint8)
+        made = file.create_dataset("a", (8,), rows, chunks=(4,), compression="gzip")
+        made.id.write_direct_chunk((0,), zlib.compress(bytes(64 << 20)))
+    tracemalloc.start()
+    with pytest.raises(FormatError, match="a chunk has 65 bytes, expected 64"):
+        read(image.getvalue())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+def test_a_file_with_a_foreign_head_is_refused():
+    image = io.BytesIO()
+    with h5py.File(image, "w", userblock_size=512) as file:
+        file.create_dataset("a", (2,), h5py.vlen_dtype(np.uint8))[0] = np.arange(3, dtype=np.uint8)
+    with pytest.raises(FormatError, match="foreign head"):
+        read(image.getvalue())
