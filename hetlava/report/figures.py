@@ -52,7 +52,8 @@ def _taus(axes: Any, net: Network, quantised: QuantisedNetwork) -> None:
     axes.set(xscale="log", xlabel="membrane time constant [ms]", ylabel="neurons")
     axes.set_title(f"{len(np.unique(words))} distinct decay words, {words.size} neurons")
     _plain_log_ticks(axes, float_ms)
-    axes.legend(frameon=False)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.25)  # room for the legend above the bars
+    axes.legend(frameon=False, loc="upper left")
 
 
 def _plain_log_ticks(axes: Any, values: Any) -> None:
@@ -82,21 +83,21 @@ def _accuracies(axes: Any, ladder: Ladder) -> None:
 
 
 def _raster(axes: Any, inputs: Events, ladder: Ladder, sample: int) -> None:
-    """Draw the layers of one sample above each other; spikes of one rung only are marked."""
+    """Draw the layers of one sample in bands of equal height, first below."""
     floats, integers = ladder.recordings[0], ladder.recordings[2]
-    base, labels = 0, []
     rows = [("input", inputs, inputs)]
     rows += list(zip(floats.names, floats.spikes, integers.spikes, strict=True))
-    for name, before, after in rows:
+    for band, (_, before, after) in enumerate(rows):
         a, b = (set(_points(events, sample)) for events in (before, after))
         for points, colour, size in ((a & b, INK, 2), (a - b, ORANGE, 10), (b - a, BLUE, 10)):
             if points:
                 step, neuron = np.array(sorted(points)).T
-                axes.scatter(step, base + neuron, s=size, c=colour, lw=0)
-        labels.append((base + before.n_neurons / 2, name))
-        base += before.n_neurons + max(2, base // 20)
-    axes.set_yticks([y for y, _ in labels], [name for _, name in labels])
-    axes.set(xlabel="step", xlim=(0, inputs.n_steps))
+                height = band + 0.05 + 0.9 * (neuron + 0.5) / before.n_neurons
+                axes.scatter(step, height, s=size, c=colour, lw=0)
+    names = [f"{name}\n{before.n_neurons}" for name, before, _ in rows]
+    axes.set_yticks(np.arange(len(rows)) + 0.5, names)
+    axes.set(xlabel="step", xlim=(0, inputs.n_steps), ylim=(0, len(rows)))
+    axes.hlines(range(1, len(rows)), 0, inputs.n_steps, color=GREY, lw=0.5)
     axes.set_title("sample 0: both black, float only orange, integers only blue")
 
 

@@ -31,32 +31,15 @@ def interval(value: Interval) -> str:
     return f"{value.value:.1f} [{value.low:.1f}, {value.high:.1f}]"
 
 
-def _triple(spread: Mapping[str, float]) -> str:
-    return "/".join(f"{spread[key]:.2g}" for key in ("median", "p95", "worst"))
-
-
 def budget_tables(budget: Sequence[Mapping[str, Any]]) -> list[Table]:
     """Return what rounding did, per population and per projection."""
     populations = [row for row in budget if row["kind"] == "population"]
     projections = [row for row in budget if row["kind"] == "projection"]
     return [
         table(
-            "Time constants and thresholds: error in % (median/95th percentile/worst)",
-            ("population", "n", "tau_mem", "tau_syn", "vth", "vth_mant", "leak", "dead", "sat."),
-            (
-                (
-                    row["name"],
-                    row["n"],
-                    _triple(row["tau_mem"]),
-                    _triple(row["tau_syn"]),
-                    _triple(row["vth"]) if "vth" in row else "-",
-                    row.get("vth_mant", "-"),
-                    _triple(row["leak"]) if "leak" in row else "-",
-                    row["dead_words"],
-                    row["saturated_words"],
-                )
-                for row in populations
-            ),
+            "Neurons: error by rounding, in %",
+            ("population", "error of", "median", "95 %", "worst", "dead", "saturated"),
+            [line for row in populations for line in _population_lines(row)],
         ),
         table(
             "Weights: error in % of their rms",
@@ -78,44 +61,58 @@ def budget_tables(budget: Sequence[Mapping[str, Any]]) -> list[Table]:
     ]
 
 
+def _population_lines(row: Mapping[str, Any]) -> Iterable[Sequence[object]]:
+    """Yield a line per quantity of a population; a readout has no threshold and no leak."""
+    name, moved = f"{row['name']} ({row['n']})", (row["dead_words"], row["saturated_words"])
+    for key, label in (
+        ("tau_mem", "tau_mem"),
+        ("tau_syn", "tau_syn"),
+        ("vth", f"threshold {row.get('vth_mant')}"),
+        ("leak", "truncation"),
+    ):
+        if key in row:
+            values = (f"{row[key][part]:.2g}" for part in ("median", "p95", "worst"))
+            yield (name, label, *values, *moved)
+            name, moved = "", ("", "")
+
+
 def parity_tables(ladder: Sequence[Parity]) -> list[Table]:
-    """Return the rungs of the ladder and the spikes of their layers."""
+    """Return the rungs of the ladder, the spikes of their layers, and where they part."""
     first = ladder[0]
-    rungs: list[tuple[object, ...]] = [
-        (first.reference, interval(first.reference_accuracy), "-", "-", "-")
+    rungs: list[Sequence[object]] = [(first.reference, *_cells(first.reference_accuracy), *"---")]
+    rungs += [
+        (p.candidate, *_cells(p.accuracy), *_cells(p.drop), f"{p.same_prediction:.1f}")
+        for p in ladder
     ]
-    for parity in ladder:
-        where = parity.first_difference
-        text = "identical"
-        if where:
-            text = f"{where.layer} sample {where.sample} step {where.step} neuron {where.neuron}"
-        rungs.append(
-            (
-                parity.candidate,
-                interval(parity.accuracy),
-                interval(parity.drop),
-                f"{parity.same_prediction:.1f}",
-                f"{text} (to {parity.reference})",
-            )
-        )
     layers = [
-        (f"{p.reference} -> {p.candidate}", r.name, r.reference_spikes, r.spikes, r.differing)
-        + (f"{100 * r.agreement:.2f}",)
+        (_pair(p), r.name, r.reference_spikes, r.spikes, r.differing, f"{100 * r.agreement:.2f}")
         for p in ladder
         for r in p.layers
+    ]
+    differences = [
+        (_pair(p), *(p.first_difference or ("identical", "-", "-", "-"))) for p in ladder
     ]
     return [
         table(
             f"Parity over {first.n_samples} samples",
-            ("rung", "accuracy % [95 %]", "drop, points", "same class %", "first difference"),
+            ("rung", "accuracy %", "95 %", "drop", "95 %", "same %"),
             rungs,
         ),
         table(
             "Spikes",
-            ("rungs", "layer", "spikes before", "after", "differing", "agreement %"),
+            ("rungs", "layer", "before", "after", "differing", "agreement %"),
             layers,
         ),
+        table("First difference", ("rungs", "layer", "sample", "step", "neuron"), differences),
     ]
+
+
+def _cells(value: Interval) -> tuple[str, str]:
+    return f"{value.value:.1f}", f"{value.low:.1f}..{value.high:.1f}"
+
+
+def _pair(parity: Parity) -> str:
+    return f"{parity.reference} -> {parity.candidate}"
 
 
 def recording_tables(
@@ -153,8 +150,8 @@ def recording_tables(
 def network_table(net: Network | QuantisedNetwork) -> Table:
     """Return the populations of a network with the ranges of their parameters."""
     float_net = isinstance(net, Network)
-    unit = "V" if float_net else "mantissa"
-    columns = ("population", "n", "tau_mem ms", "tau_syn ms", f"threshold {unit}", "from")
+    unit = "V" if float_net else "<< 6"
+    columns = ("population", "n", "tau_mem ms", "tau_syn ms", f"vth {unit}", "from")
     kind = "float" if float_net else "quantised"
     return table(
         f"{kind} network (min..median..max): dt {1e3 * net.dt:g} ms, {net.n_steps} steps, "
@@ -192,7 +189,7 @@ def _range(values: Any) -> str:
     low, high = float(np.min(values)), float(np.max(values))
     if low == high:
         return f"{low:.4g}"
-    return f"{low:.3g}..{float(np.median(values)):.3g}..{high:.3g}"
+    return f"{low:.2g}..{float(np.median(values)):.2g}..{high:.2g}"
 
 
 def chip_table(chip: ChipSpec) -> Table:

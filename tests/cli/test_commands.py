@@ -69,7 +69,7 @@ def test_verify_exits_with_one_when_too_much_is_lost(hetlava, model, tmp_path):
 def test_verify_also_compares_with_lava(hetlava, model):
     outcome = hetlava("verify", model, "--limit", 2, "--max-drop", 100, "--also", "lava-cpu")
     assert outcome.code == 0, outcome.err
-    assert "identical (to loihi2-sim)" in outcome.out
+    assert "loihi2-sim -> lava-cpu" in outcome.out and "identical" in outcome.out
 
 
 def test_inspect_tells_models_networks_and_recordings_apart(hetlava, model, net_file, tmp_path):
