@@ -44,7 +44,7 @@ def run(
     from rich.progress import track
 
     # the first run of a process loads or compiles kernels, which is not the network's time
-    runner.run(quantised, inputs.samples(0, 0), threads=threads)
+    runner.run(quantised, inputs.samples(0, 1), threads=threads)
     starts = range(0, inputs.n_samples, CHUNK)
     recording = join(
         [
