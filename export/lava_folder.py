@@ -150,5 +150,5 @@ def _description(net: QuantisedNetwork) -> Iterator[str]:
 
 
 def _quoted(name: str) -> str:
-    # twice: what Python reads in the docstring is again the JSON text
-    return json.dumps(name).replace("\\", "\\\\").replace('"', "'")
+    # the escapes of JSON are Python's too, and leave ASCII without a double quote or a newline
+    return json.dumps(name).replace('"', "'")

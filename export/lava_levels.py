@@ -19,7 +19,7 @@ from hetlava.synapses import plain
 
 SHARED_WORDS = ("du", "dv", "vth")
 OWN_WORDS = ("bias_mant", "bias_exp")
-PROCESSES_MAX = 1000  # Lava starts one operating-system process each
+PROCESSES_MAX = 500  # Lava starts one of the operating system for each
 
 
 @dataclass(frozen=True)

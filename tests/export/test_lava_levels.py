@@ -43,6 +43,16 @@ def test_a_split_network_computes_the_same(
         assert_same(few_levels(net, rng, n), inputs)
 
 
+def test_an_exponent_that_rounds_a_sum_over_inputs_stays(
+    rng: np.random.Generator, random_network: RandomNetwork, few_levels: Callable
+) -> None:
+    net, inputs = random_network(rng)
+    net = few_levels(net, rng)
+    finer = [replace(q, weight_exp=-3) if q.source == "input" else q for q in net.projections]
+    assert np.any(finer[0].weights % 8)
+    assert_same(replace(net, projections=tuple(finer)), inputs)
+
+
 def test_every_group_has_one_decay_and_threshold_and_every_neuron_one_group(
     rng: np.random.Generator, random_network: RandomNetwork, few_levels: Callable
 ) -> None:

@@ -15,13 +15,18 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process is alive; one that nobody reaped yet is not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return stat.rsplit(")", 1)[1].split()[0] != "Z"
+def stays(pid: int) -> bool:
+    """Whether a process lives on; one that nobody reaped yet does not."""
+    since = time.monotonic()
+    while time.monotonic() - since < 10:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if stat.rsplit(")", 1)[1].split()[0] == "Z":
+            return False
+        time.sleep(0.05)
+    return True
 
 
 PARENT = """
@@ -46,13 +51,13 @@ def test_words_and_code_of_a_program_come_back(tmp_path: Path) -> None:
 def test_a_silent_program_is_ended_with_its_children_even_if_they_resist() -> None:
     done = run_family(python(PARENT.format(then="")), folder=None, patience=0.5)
     assert done.timed_out and done.code == -9
-    assert not is_running(int(done.stdout))
+    assert not stays(int(done.stdout))
 
 
 def test_children_that_a_program_leaves_behind_are_ended() -> None:
     done = run_family(python(PARENT.format(then="sys.exit(0)")), folder=None, patience=30)
     assert (done.code, done.timed_out) == (0, False)
-    assert not is_running(int(done.stdout))
+    assert not stays(int(done.stdout))
 
 
 def test_words_keep_a_slow_program_alive() -> None:
@@ -71,7 +76,7 @@ def test_an_interruption_ends_the_program_too(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(families, "_wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_family(python("import time; time.sleep(600)"), folder=None, patience=30)
-    assert not is_running(started[0])
+    assert not stays(started[0])
 
 
 def test_a_program_that_is_not_there_is_an_error_of_the_system() -> None:

@@ -15,7 +15,8 @@ from hetlava.events import Events, from_dense
 from hetlava.hardware import lava_elsewhere
 from hetlava.hardware.lava_elsewhere import lava_versions, located, run
 from hetlava.hardware.targets import target
-from hetlava.quantised import QuantisedNetwork
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim import reference
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
@@ -77,6 +78,51 @@ def test_levels_in_another_python_give_the_same(
     found = run(net, inputs, python=lava_python, lif="levels", probes=("v",))
     assert found.spikes == expected.spikes and found.u == ()
     assert all(np.array_equal(a, b) for a, b in zip(found.v, expected.v, strict=True))
+
+
+def at_the_ends() -> QuantisedNetwork:
+    """Weights that Dense would clip or truncate, thresholds that are met and passed."""
+    ones = np.ones(2, np.int32)
+    registers = CubaRegisters(
+        du=4095 * ones,
+        dv=4096 * ones,
+        vth=np.array([100, 99], np.int32),
+        bias_mant=0 * ones,
+        bias_exp=0 * ones,
+    )
+    weights = {
+        ("input", "a", 0): [[100, 0, 0], [100, 0, 0]],
+        ("input", "b", 0): [[-256] * 3, [-256] * 3],
+        ("input", "b", -3): [[255, -255, 7], [-251, 3, 129]],
+        ("a", "b", 0): [[-256, 254], [255, 1]],
+    }
+    return QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=3,
+        n_steps=6,
+        populations=tuple(QuantisedPopulation(name=name, registers=registers) for name in "ab"),
+        projections=tuple(
+            QuantisedProjection(
+                source=source, target=end, weights=np.array(w, np.int16), weight_exp=exp
+            )
+            for (source, end, exp), w in weights.items()
+        ),
+        output="b",
+    )
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("lif", ["vector", "levels"])
+def test_weights_and_thresholds_at_their_ends_agree(lif: str, lava_python: Path) -> None:
+    net = at_the_ends()
+    inputs = from_dense(np.random.default_rng(1).random((6, 2, 3)) < 0.7)
+    expected = reference.run(net, inputs, probes=("u", "v"))
+    found = run(net, inputs, python=lava_python, probes=("u", "v"), lif=lif)
+    assert found.spikes == expected.spikes
+    assert (expected.spikes[0].counts() > 0).tolist() == [[False, True]] * 2
+    for a, b in zip(found.u + found.v, expected.u + expected.v, strict=True):
+        assert np.array_equal(a, b)
 
 
 @pytest.mark.lava
