@@ -9,7 +9,8 @@ import numpy as np
 from hetlava.arrays import AnyArray, Int, Int64, as_vector, cast_exactly, require
 from hetlava.errors import FormatError, UnsupportedError, ValidationError
 from hetlava.export.hdf5 import Group
-from hetlava.export.netx_rules import NETX_BIAS_EXP, NetxWeights, changed_weights, netx_weights
+from hetlava.export.netx_rules import NETX_BIAS_EXP
+from hetlava.export.netx_weights import NetxWeights, changed_weights, netx_weights
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedPopulation, QuantisedProjection

@@ -67,7 +67,7 @@ def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
     UnsupportedError
         If neither holds it.
     """
-    conv = _conv_part(projection) if isinstance(projection, QuantisedConvolution) else None
+    conv = conv_part(projection) if isinstance(projection, QuantisedConvolution) else None
     if conv is not None:
         return LavaSynapses(parts=(conv,), delays=projection.delays, inside=False)
     matrix = QuantisedProjection(
@@ -82,7 +82,7 @@ def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
     return LavaSynapses(parts=parts, delays=projection.delays, inside=whole)
 
 
-def _conv_part(q: QuantisedConvolution) -> ConvPart | None:
+def conv_part(q: QuantisedConvolution) -> ConvPart | None:
     """Return the kernel as Lava's Conv takes it, or None where Conv would compute otherwise."""
     (top, bottom), (left, right) = q.padding
     unit = 1 << max(0, -q.weight_exp)

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import FormatError, UnsupportedError, ValidationError
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
-from hetlava.synapses import plain
+from hetlava.synapses import QuantisedSynapses
 
-FORMAT = 1
+FORMAT = 2
+PLAIN_FORMAT = 1  # of networks of matrices without delays, which an older hetlava reads too
 HEADER_MAX = 1 << 23  # [byte]; parsed JSON takes up to a hundred times its length
 SIZE_MAX = (1 << 31) - 1  # events index neurons with 32 bits
 
@@ -42,6 +44,14 @@ PROJECTION: Kinds = {
     "weight_exp": (int,),
     "weight_bits": (int,),
 }
+CONVOLUTION: Kinds = {
+    **PROJECTION,
+    "input_shape": (list,),
+    "stride": (list,),
+    "padding": (list,),
+    "dilation": (list,),
+    "groups": (int,),
+}
 
 
 def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
@@ -57,7 +67,7 @@ def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
             raise ValidationError(f"{what} is {size}, a .net file holds at most {SIZE_MAX}")
     provenance = dict(net.provenance)
     record = {
-        "format": FORMAT,
+        "format": PLAIN_FORMAT if all(map(_is_plain, net.projections)) else FORMAT,
         "chip": net.chip,
         "dt": float(net.dt),
         "n_inputs": int(net.n_inputs),
@@ -69,7 +79,7 @@ def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
         "provenance": provenance,
         "netx_differences": list(differences),
         "populations": [_population(p) for p in net.populations],
-        "projections": [_projection(plain(p, "a .net file")) for p in net.projections],
+        "projections": [_projection(p) for p in net.projections],
     }
     text = _dump(record)
     if json.loads(text)["provenance"] != provenance:
@@ -128,12 +138,25 @@ def _population(population: QuantisedPopulation) -> Record:
     }
 
 
-def _projection(projection: QuantisedProjection) -> Record:
-    return {
+def _is_plain(projection: QuantisedSynapses) -> bool:
+    return isinstance(projection, QuantisedProjection) and projection.delays is None
+
+
+def _projection(projection: QuantisedSynapses) -> Record:
+    shared = {
         "source": projection.source,
         "target": projection.target,
         "weight_exp": int(projection.weight_exp),
         "weight_bits": int(projection.weight_bits),
+    }
+    if not isinstance(projection, QuantisedConvolution):
+        return shared
+    return shared | {
+        "input_shape": [int(n) for n in projection.input_shape],
+        "stride": [int(n) for n in projection.stride],
+        "padding": [int(n) for pair in projection.padding for n in pair],
+        "dilation": [int(n) for n in projection.dilation],
+        "groups": int(projection.groups),
     }
 
 

@@ -1,15 +1,17 @@
 """The group ``hetlava`` of a ``.net`` file: a whole network as a header and numbered arrays.
 
-``header`` (JSON as bytes), ``populations/<i>/<register>``, ``projections/<i>/weights``; numbers,
-because a population may have any name.
+``header`` (JSON as bytes), ``populations/<i>/<register>``, ``projections/<i>/weights`` and, where
+there are any, ``delays``; numbers, because a population may have any name.
 """
 
 from collections.abc import Sequence
 
 from hetlava.arrays import AnyArray
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import FormatError, ValidationError
 from hetlava.export.hdf5 import Group
 from hetlava.export.net_header import (
+    CONVOLUTION,
     POPULATION,
     PROJECTION,
     SIZE_MAX,
@@ -21,6 +23,7 @@ from hetlava.export.net_header import (
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.synapses import QuantisedSynapses
 
 OWN = "hetlava"
 REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
@@ -34,6 +37,8 @@ def own_arrays(net: QuantisedNetwork, differences: Sequence[str]) -> dict[str, A
             arrays[f"{OWN}/populations/{k}/{name}"] = getattr(population.registers, name)
     for k, projection in enumerate(net.projections):
         arrays[f"{OWN}/projections/{k}/weights"] = projection.weights
+        if projection.delays is not None:
+            arrays[f"{OWN}/projections/{k}/delays"] = projection.delays
     return arrays
 
 
@@ -104,23 +109,41 @@ def _populations(own: Group, records: list[object]) -> tuple[QuantisedPopulation
 
 def _projections(
     own: Group, records: list[object], sizes: dict[str, int]
-) -> tuple[QuantisedProjection, ...]:
+) -> tuple[QuantisedSynapses, ...]:
     if not records:
         return ()
     top = own.group("projections")
     _check_members(top, {str(k) for k in range(len(records))})
-    projections = []
+    where = own.where("header")
+    projections: list[QuantisedSynapses] = []
     for k, item in enumerate(records):
-        record = checked(item, PROJECTION, own.where("header"))
+        is_kernel = isinstance(item, dict) and "input_shape" in item
+        record = checked(item, CONVOLUTION if is_kernel else PROJECTION, where)
         group = top.group(str(k))
-        _check_members(group, {"weights"})
+        _check_members(group, {"weights"} | (set(group.keys()) & {"delays"}))
         if record["source"] not in sizes or record["target"] not in sizes:
-            raise FormatError(f"{own.where('header')}: projection {k} leads to no population")
-        shape = (sizes[record["target"]], sizes[record["source"]])
-        projections.append(
-            QuantisedProjection(**record, weights=group.array("weights", shape=shape))
-        )
+            raise FormatError(f"{where}: projection {k} leads to no population")
+        n_post, n_pre = sizes[record["target"]], sizes[record["source"]]
+        if "delays" in group.keys():
+            record["delays"] = group.array("delays", shape=(n_pre,))
+        if is_kernel:
+            record["weights"] = group.array("weights")
+            projections.append(QuantisedConvolution(**_geometry(record, where)))
+        else:
+            record["weights"] = group.array("weights", shape=(n_post, n_pre))
+            projections.append(QuantisedProjection(**record))
     return tuple(projections)
+
+
+def _geometry(record: Record, where: str) -> Record:
+    """Return the record of a kernel with its lists as tuples of whole numbers."""
+    for key, length in (("input_shape", 3), ("stride", 2), ("padding", 4), ("dilation", 2)):
+        # bool is an int to isinstance, but no number here
+        if len(record[key]) != length or any(type(n) is not int for n in record[key]):
+            raise FormatError(f"{where}: {key} {record[key]!r:.60}, expected {length} integers")
+    top, bottom, left, right = record["padding"]
+    kept = {key: tuple(record[key]) for key in ("input_shape", "stride", "dilation")}
+    return record | kept | {"padding": ((top, bottom), (left, right))}
 
 
 def _check_members(group: Group, expected: set[str]) -> None:

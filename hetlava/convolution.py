@@ -8,7 +8,9 @@ import numpy as np
 
 from hetlava.arrays import AnyArray, Bool, Int16, Int64
 from hetlava.errors import ValidationError
-from hetlava.synapses import SIZE_MAX, Pair, QuantisedSynapses, Rows
+from hetlava.synapses import Pair, QuantisedSynapses, Rows
+
+IMAGE_MAX = 1 << 22  # neurons of an image, padding included
 
 Shape = tuple[int, int, int]
 Padding = tuple[Pair, Pair]
@@ -55,10 +57,12 @@ class QuantisedConvolution(QuantisedSynapses):
     def _check_numbers(self) -> None:
         c, h, w = self.input_shape
         (top, bottom), (left, right) = self.padding
-        if min(c, h, w, *self.stride, *self.dilation, self.groups) < 1:
+        numbers = (c, h, w, *self.stride, *self.dilation, self.groups)
+        if min(numbers) < 1 or max(numbers) > IMAGE_MAX:
             raise ValidationError(
                 f"{self.label}: input {self.input_shape}, stride {self.stride}, dilation "
-                f"{self.dilation} and groups {self.groups} must be at least 1"
+                f"{self.dilation} and groups {self.groups} must be at least 1 and at most "
+                f"{IMAGE_MAX}"
             )
         if min(top, bottom, left, right) < 0:
             raise ValidationError(f"{self.label}: padding {self.padding} must be at least 0")
@@ -73,8 +77,8 @@ class QuantisedConvolution(QuantisedSynapses):
                 f"{self.label}: a kernel {self.weights.shape[2:]} with dilation {self.dilation} "
                 f"does not fit an input {self.input_shape} with padding {self.padding}"
             )
-        if max(c * (h + top + bottom) * (w + left + right), prod(self.output_shape)) > SIZE_MAX:
-            raise ValidationError(f"{self.label}: an image has more than {SIZE_MAX} neurons")
+        if max(c * (h + top + bottom) * (w + left + right), prod(self.output_shape)) > IMAGE_MAX:
+            raise ValidationError(f"{self.label}: an image has more than {IMAGE_MAX} neurons")
 
     @property
     def output_shape(self) -> Shape:

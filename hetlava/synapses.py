@@ -10,7 +10,7 @@ from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int, Int16, Int64, requi
 from hetlava.errors import UnsupportedError, ValidationError
 
 DELAY_MAX = 62  # [step]; Loihi 2 has 6 bits of delay, of which one step is the synapse's own
-SIZE_MAX = 1 << 26  # neurons that an image of a convolution may have, padding included
+SIZE_MAX = 1 << 26  # weights that a matrix is made of for something else
 BLOCK = 1 << 22  # weights that are summed at a time, which bounds the memory
 
 S = TypeVar("S", bound="QuantisedSynapses")

@@ -89,7 +89,7 @@ def test_pooling_sums_windows_of_each_channel():
         ({"input_shape": (2, 4, 5)}, "2 channels in and 2 out do not divide"),
         ({"input_shape": (1, 2, 9)}, r"a kernel \(3, 3\) .* does not fit an input \(1, 2, 9\)"),
         ({"dilation": (2, 2)}, "does not fit"),
-        ({"padding": ((1 << 13, 0), (1 << 13, 0))}, "more than 67108864 neurons"),
+        ({"padding": ((1 << 13, 0), (1 << 13, 0))}, "more than 4194304 neurons"),
         ({"weights": np.full((1, 1, 1, 1), 256, np.int16)}, r"outside \[-256, 255\]"),
     ],
 )

@@ -4,14 +4,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import FormatError, UnsupportedError
-from hetlava.export.net_hdf5 import read
+from hetlava.export.net_hdf5 import read, write
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedPopulation
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 MANY = pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])
@@ -57,8 +61,8 @@ def test_a_header_that_lies_is_named(
 
 
 def test_a_newer_format_is_named(net_file: Path) -> None:
-    edit(net_file, lambda h: h.update(format=2, new_key=1))
-    with pytest.raises(UnsupportedError, match="format 2, this hetlava reads up to 1"):
+    edit(net_file, lambda h: h.update(format=3, new_key=1))
+    with pytest.raises(UnsupportedError, match="format 3, this hetlava reads up to 2"):
         read(net_file)
 
 
@@ -149,6 +153,27 @@ def fuzz(path: Path, count: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("count", [200, MANY])
 def test_damage_is_found_whatever_byte_it_hits(net_file: Path, count: int) -> None:
+    counts = fuzz(net_file, count)
+    assert counts["error"] > 0.9 * count and "other" not in counts
+
+
+@pytest.mark.parametrize("count", [100, MANY])
+def test_damage_of_kernels_and_delays_is_found(
+    rng: np.random.Generator,
+    random_convolution: Callable[..., QuantisedConvolution],
+    net_file: Path,
+    count: int,
+) -> None:
+    q = random_convolution(rng)
+    q = replace(q, delays=rng.integers(0, 63, q.shape[1]).astype(np.int16))
+    (n, _), net = q.shape, read(net_file)
+    zero = np.zeros(n, np.int32)
+    registers = CubaRegisters(du=zero, dv=zero, vth=zero, bias_mant=zero, bias_exp=zero)
+    population = QuantisedPopulation(name="p0", registers=registers)
+    net = replace(
+        net, n_inputs=q.shape[1], populations=(population,), projections=(q,), output="p0"
+    )
+    write(net_file, net)
     counts = fuzz(net_file, count)
     assert counts["error"] > 0.9 * count and "other" not in counts
 

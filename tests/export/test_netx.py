@@ -10,7 +10,6 @@ import pytest
 from hetlava.events import from_dense
 from hetlava.export.lava_import import netx as import_netx
 from hetlava.export.lava_import import slayer as import_slayer
-from hetlava.export.lava_runtime import shared, supervise
 from hetlava.export.net_hdf5 import read, write
 from hetlava.export.netx_rules import netx_differences
 from hetlava.neurons.cuba import CubaRegisters
@@ -21,33 +20,7 @@ pytestmark = pytest.mark.lava
 
 STEPS = 25
 Spikes = list[np.ndarray]
-
-
-def run_netx(path: Path, x: np.ndarray, sizes: list[int]) -> Spikes:
-    """Return the spikes (n_steps, n) of every layer of stock netx for the input (n_steps, n)."""
-    import_netx()
-    spikes = [shared((len(x), n), np.int32) for n in sizes]
-    supervise(lambda: _run_lava(path, x, spikes), shared((1,), np.int64), patience=60)
-    return spikes
-
-
-def _run_lava(path: Path, x: np.ndarray, spikes: Spikes) -> None:
-    from lava.lib.dl.netx.hdf5 import Network
-    from lava.magma.core.run_conditions import RunSteps
-    from lava.magma.core.run_configs import Loihi2SimCfg
-    from lava.proc.io.sink import RingBuffer as Sink
-    from lava.proc.io.source import RingBuffer as Source
-
-    net = Network(net_config=str(path))
-    source = Source(data=x.T.astype(np.int32))
-    sinks = [Sink(shape=layer.out.shape, buffer=len(x)) for layer in net.layers]
-    source.s_out.connect(net.inp)
-    for layer, sink in zip(net.layers, sinks, strict=True):
-        layer.out.connect(sink.a_in)
-    net.run(RunSteps(num_steps=len(x)), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
-    for kept, sink in zip(spikes, sinks, strict=True):
-        kept[:] = sink.data.get().T
-    net.stop()
+RunNetx = Callable[[Path, np.ndarray], Spikes]
 
 
 def registers(rng: np.random.Generator, n: int, *, spiking: bool = True) -> CubaRegisters:
@@ -111,39 +84,45 @@ def mixed(rng: np.random.Generator) -> Callable[[tuple[int, int]], np.ndarray]:
     return lambda shape: rng.integers(-128, 128, shape) * 2
 
 
-def agreeing(net: QuantisedNetwork, path: Path, rng: np.random.Generator) -> int:
+def agreeing(net: QuantisedNetwork, path: Path, rng: np.random.Generator, run_netx: RunNetx) -> int:
     """Check that netx gives the reference's spikes in every layer; return how many there were."""
     assert netx_differences(net) == []
     write(path, net)
     x = rng.random((STEPS, net.n_inputs)) < 0.3
     want = run(net, from_dense(x[:, None, :]))
     names = [f"p{k}" for k in range(1, len(net.populations) + 1)]
-    got = run_netx(path, x, [net.population(n).registers.n for n in names])
+    got = run_netx(path, x)
     for name, spikes in zip(names, got, strict=True):
         assert np.array_equal(spikes, want.of(name).to_dense()[:, 0].astype(np.int32)), name
     return sum(want.of(name).n_events for name in names)
 
 
-def test_netx_gives_the_spikes_of_a_deep_net(rng: np.random.Generator, tmp_path: Path) -> None:
+def test_netx_gives_the_spikes_of_a_deep_net(
+    rng: np.random.Generator, tmp_path: Path, run_netx: RunNetx
+) -> None:
     net = chain(rng, [12, 16, 9, 5], mixed(rng))
-    assert agreeing(net, tmp_path / "a.net", rng) > 50
+    assert agreeing(net, tmp_path / "a.net", rng, run_netx) > 50
 
 
-def test_netx_gives_the_spikes_of_a_recurrent_net(rng: np.random.Generator, tmp_path: Path) -> None:
+def test_netx_gives_the_spikes_of_a_recurrent_net(
+    rng: np.random.Generator, tmp_path: Path, run_netx: RunNetx
+) -> None:
     net = chain(rng, [12, 16, 9], mixed(rng), recurrent=True)
-    assert agreeing(net, tmp_path / "a.net", rng) > 50
+    assert agreeing(net, tmp_path / "a.net", rng, run_netx) > 50
 
 
 def test_netx_gives_the_spikes_of_excitatory_odd_weights_with_an_exponent(
-    rng: np.random.Generator, tmp_path: Path
+    rng: np.random.Generator, tmp_path: Path, run_netx: RunNetx
 ) -> None:
     net = chain(rng, [1, 6, 1], lambda shape: rng.integers(1, 32, shape), exponent=3)
-    assert agreeing(net, tmp_path / "a.net", rng) > 0
+    assert agreeing(net, tmp_path / "a.net", rng, run_netx) > 0
 
 
-def test_netx_lets_an_integrator_never_spike(rng: np.random.Generator, tmp_path: Path) -> None:
+def test_netx_lets_an_integrator_never_spike(
+    rng: np.random.Generator, tmp_path: Path, run_netx: RunNetx
+) -> None:
     net = chain(rng, [12, 16, 4], mixed(rng), integrator=True, exponent=-1)
-    assert agreeing(net, tmp_path / "a.net", rng) > 0
+    assert agreeing(net, tmp_path / "a.net", rng, run_netx) > 0
 
 
 @pytest.mark.parametrize("options", [{}, {"num_layers": 0}, {"skip_layers": 1}])
@@ -194,14 +173,14 @@ def slayer_net(path: Path) -> tuple[np.ndarray, Spikes]:
 
 
 def test_a_net_that_slayer_exported_runs_alike_in_slayer_netx_and_the_reference(
-    tmp_path: Path,
+    tmp_path: Path, run_netx: RunNetx
 ) -> None:
     path = tmp_path / "slayer.net"
     x, trained = slayer_net(path)
     net = read(path)
     assert len(np.unique(net.populations[0].registers.dv)) > 10
     recording = run(net, from_dense(x[:, None, :]))
-    loaded = run_netx(path, x, [p.registers.n for p in net.populations])
+    loaded = run_netx(path, x)
     for k, events in enumerate(recording.spikes):
         ours = events.to_dense()[:, 0].astype(np.int32)
         assert np.array_equal(ours, loaded[k])

@@ -5,7 +5,8 @@ import pytest
 
 from hetlava.errors import UnsupportedError
 from hetlava.export.lava_import import netx as import_netx
-from hetlava.export.netx_rules import netx_differences, netx_weights
+from hetlava.export.netx_rules import netx_differences
+from hetlava.export.netx_weights import netx_weights
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 
@@ -111,7 +112,7 @@ def test_a_matrix_that_netx_changes_is_explained(weights: list[list[int]], reaso
 def test_a_matrix_is_judged_alike_row_by_row_and_at_once(
     monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr("hetlava.export.netx_rules.BLOCK", block)
+    monkeypatch.setattr("hetlava.export.netx_weights.BLOCK", block)
     reason, _ = netx_differences(network(CHAIN, weights=[[2, -2], [255, 255]]))
     assert reason.endswith("netx changes 2 of 4, first 255 to 254 at (1, 0)")
 
