@@ -52,6 +52,14 @@ class ChipSpec:
         Size.
     decay_profiles, vth_profiles : int
         Distinct (du, dv) pairs and thresholds that one core can hold; 0 means one per neuron.
+    synapse_memory : int
+        Memory for synapses of a core [bit].
+    synapse_block, synapse_header, memory_word, index_bits_min : int
+        How synapses are stored: those that one source has on a core stand in blocks of
+        ``synapse_block``, each with a header [bit] and rounded up to words [bit]. Synapses to some
+        of the neurons only carry an index of at least ``index_bits_min``.
+    input_axons, output_axons : int
+        Sources that a core can listen to, and (neuron, target core) pairs that it can send to.
     sources : mapping of field name to Source
         One entry per number above.
     """
@@ -72,6 +80,13 @@ class ChipSpec:
     cores: int
     decay_profiles: int
     vth_profiles: int
+    synapse_memory: int
+    synapse_block: int
+    synapse_header: int
+    memory_word: int
+    index_bits_min: int
+    input_axons: int
+    output_axons: int
     sources: Mapping[str, Source] = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +132,18 @@ _VERIFIED_WIDTHS = {
     "delay_max": Source(BRIAN2_LOIHI, "verified"),
 }
 
+_STORED = f"{NENGO_LOIHI}: bits of an axon with n synapses"
+_CORE_MEMORY = {
+    "synapse_memory": Source(f"{NENGO_LOIHI}: 16384 words of 64 bits", "verified"),
+    "synapse_block": Source(f"{_STORED}: blocks of at most 64", "verified"),
+    "synapse_header": Source(f"{_STORED}: 4 bits of format, 6 bits of length", "verified"),
+    "memory_word": Source(f"{_STORED}: rounded up to 64", "verified"),
+    "index_bits_min": Source(f"{NENGO_LOIHI}: 0 or 6 to 12 bits", "verified"),
+    "input_axons": Source(NENGO_LOIHI, "verified"),
+    "output_axons": Source(NENGO_LOIHI, "verified"),
+}
+_AS_LOIHI1 = "as Loihi 1; nothing published for Loihi 2"
+
 LOIHI1 = ChipSpec(
     name="loihi1",
     state_bits=24,
@@ -134,7 +161,15 @@ LOIHI1 = ChipSpec(
     cores=128,
     decay_profiles=31,
     vth_profiles=7,
+    synapse_memory=16384 * 64,
+    synapse_block=64,
+    synapse_header=10,
+    memory_word=64,
+    index_bits_min=6,
+    input_axons=4096,
+    output_axons=4096,
     sources=_VERIFIED_WIDTHS
+    | _CORE_MEMORY
     | {
         "weight_exp_min": Source(f"{NENGO_LOIHI}; brian2-loihi allows -8", "verified"),
         "weight_exp_max": Source(NENGO_LOIHI, "verified"),
@@ -159,9 +194,10 @@ LOIHI2 = replace(
     decay_profiles=0,
     vth_profiles=0,
     sources=_VERIFIED_WIDTHS
+    | {name: Source(_AS_LOIHI1, "assumed") for name in _CORE_MEMORY}
     | {
-        "weight_exp_min": Source("as Loihi 1; nothing published for Loihi 2", "assumed"),
-        "weight_exp_max": Source("as Loihi 1; nothing published for Loihi 2", "assumed"),
+        "weight_exp_min": Source(_AS_LOIHI1, "assumed"),
+        "weight_exp_max": Source(_AS_LOIHI1, "assumed"),
         "neurons_per_core": Source(LOIHI2_PAGE, "secondary"),
         "cores": Source(f"{LOIHI2_PAGE}: 128, of which papers report 120 usable", "secondary"),
         "decay_profiles": Source(
@@ -170,6 +206,11 @@ LOIHI2 = replace(
             "assumed",
         ),
         "vth_profiles": Source("a state word, as the decays", "assumed"),
+        "synapse_memory": Source(
+            f"{LOIHI2_PAGE}: 192 KB a core for everything; 128 KiB of synapses leave 16 bytes of "
+            "state for each of 4096 neurons",
+            "assumed",
+        ),
     },
 )
 
