@@ -1,42 +1,36 @@
 """Networks in files that lava-dl wrote: layers of SLAYER blocks, nothing left out silently."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Int, Int64, as_vector, cast_exactly, require
-from hetlava.errors import FormatError, UnsupportedError, ValidationError
+from hetlava.arrays import AnyArray, Bool, Int16, Int64, cast_exactly
+from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
-from hetlava.export.netx_rules import NETX_BIAS_EXP
+from hetlava.export.lava_dl_images import conv_layer, flatten, input_neurons, pool_layer
+from hetlava.export.lava_dl_parts import (
+    Signal,
+    SlayerLayer,
+    check_keys,
+    check_says,
+    delays,
+    in_file,
+    layer_name,
+    registers,
+    sizes,
+    weights,
+)
 from hetlava.export.netx_weights import NetxWeights, changed_weights, netx_weights
-from hetlava.graph import INPUT
-from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedPopulation, QuantisedProjection
+from hetlava.synapses import DELAY_MAX, QuantisedSynapses
 
-NEURON_TYPES = ("LOIHI", "CUBA")
-LAYER_TYPES = ("dense", "dense_rec")
 LAYER_KEYS = {"type", "shape", "weight", "neuron"}
 LAYER_OPTIONS = {"inFeatures", "outFeatures", "bias", "delay"}
-NEURON_KEYS = {"type", "iDecay", "vDecay", "vThMant"}
-# the value that changes nothing; another one asks for what netx drops without a word
-NEURON_OPTIONS = {"refDelay": 1, "gradedSpike": 0, "wgtExp": 0, "weight_exp": 0, "messageBits": 0}
-# of SLAYER's surrogate gradient, without effect on a run
-TRAINING_KEYS = {"scaleRho", "tauRho", "theta"}
+NETX_DELAYS = "netx delays what leads to the layer, not its spikes"
 
 
-@dataclass(frozen=True)
-class DenseLayer:
-    """A population, what leads to it, and where netx computes with other weights than given."""
-
-    population: QuantisedPopulation
-    projections: tuple[QuantisedProjection, ...]
-    changes: tuple[str, ...]
-
-
-def read_chain(root: Group) -> list[DenseLayer]:
-    """Read the layers as netx understands them, weights included.
+def read_chain(root: Group) -> list[SlayerLayer]:
+    """Read the layers as SLAYER means them, the weights of matrices as netx loads them.
 
     Raises
     ------
@@ -49,60 +43,67 @@ def read_chain(root: Group) -> list[DenseLayer]:
     names = top.keys()
     if set(names) != {str(k) for k in range(len(names))} or not names:
         raise FormatError(f"{top.where()}: members {list(names)[:20]}, expected 0, 1, 2, ...")
-    groups = [top.group(str(k)) for k in range(len(names))]
-    width = None
-    if groups[0].text("type") == "input":
-        width = _input_size(groups.pop(0))
-    if not groups:
+    signal, layers = Signal(), list[SlayerLayer]()
+    for k in range(len(names)):
+        group = top.group(str(k))
+        kind = group.text("type")
+        if kind == "input" and not k and "neuron" not in group.keys():
+            check_keys(group, {"type", "shape"}, set())
+            signal = Signal(shape=sizes(group))
+        elif kind == "flatten":
+            signal = flatten(group, signal)
+        else:
+            layers.append(_layer(group, kind, signal, first=not k))
+            signal = layers[-1].signal
+    if not layers:
         raise FormatError(f"{top.where()}: there is no layer of neurons")
-    layers: list[DenseLayer] = []
-    for group in groups:
-        source = layers[-1].population.name if layers else INPUT
-        layers.append(_dense_layer(group, source, width))
-        width = layers[-1].population.registers.n
-    return layers
+    return [*layers[:-1], _late_output(layers[-1], f"{root.path}: {layers[-1].population.name}")]
 
 
-def _input_size(group: Group) -> int:
-    if "neuron" in group.keys():
+def _layer(group: Group, kind: str, signal: Signal, *, first: bool) -> SlayerLayer:
+    if kind == "input" and first:
+        return input_neurons(group)
+    known = {"dense": dense_layer, "dense_rec": dense_layer, "conv": conv_layer, "pool": pool_layer}
+    if kind not in known:
         raise UnsupportedError(
-            f"{group.where('neuron')}: an input layer of neurons, which turns values into spikes, "
-            "is not read; feed spikes to a network without it"
-        )
-    _check_keys(group, {"type", "shape"}, set())
-    return _size(group)
-
-
-def _dense_layer(group: Group, source: str, width: int | None) -> DenseLayer:
-    kind = group.text("type")
-    if kind not in LAYER_TYPES:
-        raise UnsupportedError(
-            f"{group.where('type')}: a layer {kind!r} is not read; known: input, dense, dense_rec"
+            f"{group.where('type')}: a layer {kind!r} is not read; known: input (the first), "
+            f"flatten, {', '.join(known)}"
         )
     if "neuron" not in group.keys():
         raise UnsupportedError(
             f"{group.where('neuron')}: missing; SLAYER takes such a layer for a plain product, "
             "netx for an integrator that never forgets"
         )
-    keys = ["weight", "weight_rec"] if kind == "dense_rec" else ["weight"]
-    _check_keys(group, LAYER_KEYS | set(keys), LAYER_OPTIONS)
-    n = _size(group)
+    return known[kind](group, signal)
+
+
+def dense_layer(group: Group, signal: Signal) -> SlayerLayer:
+    """Read a layer of all-to-all synapses, with or without a loop."""
+    keys = ["weight", "weight_rec"] if group.text("type") == "dense_rec" else ["weight"]
+    check_keys(group, LAYER_KEYS | set(keys), LAYER_OPTIONS)
+    n = int(np.prod([1, *sizes(group)], dtype=object))
     matrices = [_matrix(group, key, n) for key in keys]
-    _check_features(group, matrices, n, width)
-    _check_delay(group)
-    name = f"layer{group.name.rpartition('/')[2]}"
+    _check_features(group, matrices, n, signal.size)
+    name = layer_name(group)
     loaded, changes = _as_netx(group, keys, matrices)
-    projections = tuple(
-        QuantisedProjection(
-            source=end,
-            target=name,
-            weights=cast_exactly(w.weights, np.int16, group.where("weight")),
-            weight_exp=w.exponent,
-        )
-        for end, w in zip((source, name), loaded, strict=False)
+    late, late_input, told = _delays(group, signal, n, matrices[0].shape[1])
+    with in_file(group):
+        projections = [
+            QuantisedProjection(
+                source=end,
+                target=name,
+                weights=cast_exactly(w.weights, np.int16, "weight"),
+                weight_exp=w.exponent,
+            )
+            for end, w in zip((signal.source, name), loaded, strict=False)
+        ]
+        projections[0] = replace(projections[0], delays=late_input)
+    return SlayerLayer(
+        QuantisedPopulation(name=name, registers=registers(group, n, n)),
+        tuple(projections),
+        Signal(name, (n,), late),
+        changes + told,
     )
-    population = QuantisedPopulation(name=name, registers=_registers(group, n))
-    return DenseLayer(population, projections, changes)
 
 
 def _as_netx(
@@ -120,41 +121,13 @@ def _as_netx(
     return plain, tuple(changes)
 
 
-def _registers(group: Group, n: int) -> CubaRegisters:
-    neuron = group.group("neuron")
-    kind = neuron.text("type")
-    if kind not in NEURON_TYPES:
-        raise UnsupportedError(
-            f"{neuron.where('type')}: neurons {kind!r} are not read; known: {NEURON_TYPES}"
-        )
-    _check_keys(neuron, NEURON_KEYS, {*NEURON_OPTIONS, *TRAINING_KEYS})
-    for key, harmless in NEURON_OPTIONS.items():
-        if key in neuron.keys() and np.any(_limited(neuron, key, n) != harmless):
-            raise UnsupportedError(
-                f"{neuron.where(key)}: only {harmless} is read; netx ignores it or differs"
-            )
-    bias = _vector(group, "bias", n) if "bias" in group.keys() else np.zeros(n, np.int32)
-    with _in_file(neuron):
-        return CubaRegisters(
-            # the file holds the chip's decay, Lava's register du is one less
-            du=_vector(neuron, "iDecay", n) - np.int32(1),
-            dv=_vector(neuron, "vDecay", n),
-            vth=_vector(neuron, "vThMant", n),
-            bias_mant=bias,
-            bias_exp=np.full(n, NETX_BIAS_EXP, np.int32),
-        )
-
-
 def _matrix(group: Group, key: str, n: int) -> Int64:
     raw = group.array(key)
     if raw.ndim == 1 and raw.size % n == 0:
         raw = raw.reshape(n, -1)
     if raw.ndim != 2 or raw.shape[0] != n or not raw.size:
         raise FormatError(f"{group.where(key)}: shape {raw.shape} for {n} neurons")
-    with _in_file(group):
-        weights: Int64 = cast_exactly(raw, np.int64, key)
-        require(weights, (weights >= -256) & (weights <= 255), key, "are outside [-256, 255]")
-    return weights
+    return weights(group, key, raw).astype(np.int64)
 
 
 def _check_features(group: Group, matrices: list[Int64], n: int, width: int | None) -> None:
@@ -167,54 +140,55 @@ def _check_features(group: Group, matrices: list[Int64], n: int, width: int | No
         raise FormatError(
             f"{group.where('weight_rec')}: shape {matrices[1].shape}, expected {(n, n)}"
         )
-    for key, expected in (("inFeatures", n_pre), ("outFeatures", n)):
-        if key in group.keys() and np.any(_limited(group, key, 1) != expected):
-            raise FormatError(f"{group.where(key)}: disagrees with the weights, {expected}")
+    check_says(group, {"inFeatures": n_pre, "outFeatures": n})
 
 
-def _check_delay(group: Group) -> None:
-    if "delay" in group.keys() and np.any(group.array("delay")):
-        raise UnsupportedError(f"{group.where('delay')}: delays are not read")
+def _delays(
+    group: Group, signal: Signal, n: int, n_pre: int
+) -> tuple[Int16 | None, Int16 | None, tuple[str, ...]]:
+    """Return the delays of what the layer sends and of what it hears, and what netx does."""
+    if "delay" in group.keys() and n != n_pre and group.array("delay").shape == (n_pre,):
+        if signal.delays is not None and np.any(signal.delays):
+            raise UnsupportedError(f"{group.where('delay')}: delays that were given before")
+        return None, delays(group, n_pre), ()
+    late = delays(group, n)
+    if late is None or not np.any(late):
+        return late, signal.delays, ()
+    told = f"{group.name}/delay: {NETX_DELAYS}"
+    return late, signal.delays, (told,)
 
 
-def _size(group: Group) -> int:
-    shape = group.array("shape")
-    if shape.ndim > 1 or shape.size > 4 or shape.dtype.kind not in "iu" or np.any(shape < 1):
-        raise FormatError(f"{group.where('shape')}: {shape.dtype} {shape.shape}, expected sizes")
-    size = 1
-    for extent in shape.ravel():
-        # Python integers: the product may leave 64 bits
-        size *= int(extent)
-    return size
+def _late_output(layer: SlayerLayer, where: str) -> SlayerLayer:
+    """Return the last layer with delays of its spikes as delays of all that leads to it.
 
-
-def _limited(group: Group, key: str, n: int) -> AnyArray:
-    """Return one value or ``n``."""
-    value = group.array(key)
-    if value.size not in (1, n) or value.ndim > 1:
-        raise FormatError(f"{group.where(key)}: shape {value.shape}, expected one value or {n}")
-    return value.reshape(()) if value.size == 1 else value
-
-
-def _vector(group: Group, key: str, n: int) -> Int:
-    with _in_file(group):
-        return as_vector(_limited(group, key, n), n, np.int32, key)
-
-
-def _check_keys(group: Group, needed: set[str], optional: set[str]) -> None:
-    keys = set(group.keys())
-    if needed - keys:
-        raise FormatError(f"{group.where()}: {sorted(needed - keys)} missing")
-    if keys - needed - optional:
+    A neuron without bias that hears all of its input later does all that it does later.
+    """
+    late = layer.signal.delays
+    if late is None or not np.any(late):
+        return layer
+    if len(layer.projections) > 1 or np.any(layer.population.registers.bias_mant):
         raise UnsupportedError(
-            f"{group.where()}: {sorted(keys - needed - optional)[:20]} unknown, and nothing of a "
-            "file is ignored"
+            f"{where}: delays of the output of a layer with a loop or biases; train it without"
         )
+    (whole,) = layer.projections
+    before = np.int64(0) if whole.delays is None else whole.delays.astype(np.int64)
+    per_row = late.reshape(len(whole.weights), -1)[:, 0]
+    if np.max(before) + late.max() > DELAY_MAX:
+        raise UnsupportedError(
+            f"{where}: delays of the last two layers add up to more than {DELAY_MAX} steps"
+        )
+    parts = tuple(
+        replace(
+            whole,
+            weights=np.where(_rows(per_row == d, whole), whole.weights, np.int16(0)),
+            delays=np.broadcast_to(before + d, whole.shape[1:]).astype(np.int16),
+        )
+        for d in np.unique(per_row)
+    )
+    # of a matrix, netx does the same
+    changes = tuple(text for text in layer.changes if not text.endswith(NETX_DELAYS))
+    return replace(layer, projections=parts, changes=changes)
 
 
-@contextmanager
-def _in_file(group: Group) -> Iterator[None]:
-    try:
-        yield
-    except ValidationError as error:
-        raise FormatError(f"{group.where()}: {error}") from error
+def _rows(chosen: Bool, whole: QuantisedSynapses) -> AnyArray:
+    return chosen.reshape(-1, *(1,) * (whole.weights.ndim - 1))

@@ -134,17 +134,17 @@ def test_training_parameters_and_harmless_options_change_nothing(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put("layer/1/type", np.array([b"conv"])), "layer/1/type: a layer 'conv'"),
+        (put("layer/1/type", np.array([b"average"])), "layer/1/type: a layer 'average'"),
         (put("layer/1/type", np.array([b"input"])), "layer/1/type: a layer 'input'"),
         (put("layer/1/neuron/type", "ADRF"), "layer/1/neuron/type: neurons 'ADRF'"),
         (put("layer/1/neuron/refDelay", 2), "layer/1/neuron/refDelay: only 1"),
         (put("layer/1/neuron/gradedSpike", True), "layer/1/neuron/gradedSpike: only 0"),
         (put("layer/1/neuron/wgtExp", 2), "layer/1/neuron/wgtExp: only 0"),
         (put("layer/1/neuron/spare", 2), "layer/1/neuron: .'spare'. unknown"),
-        (put("layer/1/delay", np.ones(N)), "layer/1/delay: delays are not read"),
+        (put("layer/2/delay", np.ones(N)), "layer2: delays of the output of a layer with a loop"),
         (put("layer/1/weight_rec", np.ones((N, N))), "layer/1: .'weight_rec'. unknown"),
         (put("layer/1/stride", 1), "layer/1: .'stride'. unknown"),
-        (put("layer/0/neuron/type", "CUBA"), "layer/0/neuron: an input layer of neurons"),
+        (put("layer/0/neuron/type", "SDNN"), "layer/0/neuron/type: neurons 'SDNN'"),
         (drop("layer/1/neuron"), "layer/1/neuron: missing; SLAYER takes"),
     ],
 )
