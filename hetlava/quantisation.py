@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import Float, Int
+from hetlava.arrays import Float, Int, Int16
 from hetlava.budget import population_budget, projection_budget
 from hetlava.chips import ChipSpec
 from hetlava.errors import UnsupportedError
@@ -20,6 +20,7 @@ from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters, coefficients
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.rules import Violation, outside, refuse, violations
 from hetlava.scaling import UNIT, Precision, choose_exponents, choose_scale, round_weights
+from hetlava.synapses import QuantisedSynapses
 
 __all__ = ["Precision", "dequantise", "quantise"]
 
@@ -83,7 +84,8 @@ def dequantise(net: QuantisedNetwork) -> Network:
     Raises
     ------
     UnsupportedError
-        If a scale is not known, or a decay word stands for no finite time constant.
+        If a scale is not known, a decay word stands for no finite time constant, or spikes are
+        delayed, for which a float network has no word.
     """
     scales = {p.name: p.scale for p in net.populations}
     for name, scale in scales.items():
@@ -100,7 +102,7 @@ def dequantise(net: QuantisedNetwork) -> Network:
             Projection(
                 source=q.source,
                 target=q.target,
-                weights=np.ldexp(q.weights.astype(np.float64), STATE_SHIFT + q.weight_exp)
+                weights=np.ldexp(_matrix(q).astype(np.float64), STATE_SHIFT + q.weight_exp)
                 / scales[q.target],
             )
             for q in net.projections
@@ -110,6 +112,12 @@ def dequantise(net: QuantisedNetwork) -> Network:
         reset=net.reset,
         metadata={"dequantised from": net.chip},
     )
+
+
+def _matrix(q: QuantisedSynapses) -> Int16:
+    if q.delays is not None:
+        raise UnsupportedError(f"{q.label}: a float network has no delays of its own")
+    return q.matrix()
 
 
 def _round_population(

@@ -183,6 +183,15 @@ def test_weights_that_netx_changed_are_told():
     assert (found.severity, found.where, found.count) == ("warning", "layer/1/weight", 7)
 
 
+def test_what_netx_does_not_do_as_trained_is_a_note():
+    text = "layer/1/delay: netx drops the delays of a kernel"
+    net = chain(provenance={"netx_changes": [text]})
+    found = the_only(net, "layers_as_trained")
+    assert (found.severity, found.where, found.count) == ("note", "layer/1/delay", 1)
+    assert "hetlava runs what SLAYER trained" in found.text
+    assert not findings(net, "weights_as_written")
+
+
 @pytest.mark.parametrize(("vth", "count"), [(2000, 0), ([300, 340, 2000], 1)])
 def test_a_small_threshold_makes_truncation_leak(vth, count):
     # 0.494 * 4096 / (200 * 32 vth) is 1 % at vth 31.6 for dv 200, 316 for dv 20
@@ -291,7 +300,7 @@ def test_the_worst_comes_first_and_every_finding_says_what_to_do(random_network,
 
 def test_every_rule_finds_something_somewhere(random_network, rng):
     nets = [random_network(rng, extreme=True)[0] for _ in range(60)]
-    named = {"weights_as_written", "words_kept", "chip_limits"}
+    named = {"weights_as_written", "layers_as_trained", "words_kept", "chip_limits"}
     assert {f.rule for net in nets for f in findings(net)} >= {r.__name__ for r in RULES} - named
 
 

@@ -11,8 +11,9 @@ from hetlava.chips import LOIHI1, LOIHI2
 from hetlava.errors import RuleError, UnsupportedError, ValidationError
 from hetlava.fixedpoint import decay_tau, decay_word
 from hetlava.network import Network, Population, Projection
-from hetlava.neurons.cuba import CubaLI, CubaLIF
+from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters
 from hetlava.quantisation import dequantise, quantise
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.scaling import Precision
 
 
@@ -96,6 +97,33 @@ def test_a_grid_of_training_is_kept_exactly(rng):
     assert {p.scale for p in quantised.populations} == {4096.0}
     for p, q in zip(net.projections, quantised.projections, strict=True):
         assert np.array_equal(q.weights * 2.0**q.weight_exp, p.weights * 64)
+
+
+def test_a_kernel_is_dequantised_as_its_matrix_and_delays_are_refused(rng, random_convolution):
+    q = random_convolution(rng)
+    n_post, n_pre = q.shape
+    registers = CubaRegisters(
+        du=np.full(n_post, 400, np.int32),
+        dv=np.full(n_post, 300, np.int32),
+        vth=np.full(n_post, 90, np.int32),
+        bias_mant=np.zeros(n_post, np.int32),
+        bias_exp=np.zeros(n_post, np.int32),
+    )
+    population = QuantisedPopulation(name="p0", registers=registers, scale=64.0)
+    net = QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=n_pre,
+        n_steps=5,
+        populations=(population,),
+        projections=(q,),
+        output="p0",
+    )
+    volts = dequantise(net).projections[0].weights
+    assert np.array_equal(volts, q.matrix() * 2.0**q.weight_exp)
+    late = replace(q, delays=np.ones(n_pre, np.int16))
+    with pytest.raises(UnsupportedError, match="input -> p0: a float network has no delays"):
+        dequantise(replace(net, projections=(late,)))
 
 
 def test_dequantise_then_quantise_gives_the_same_registers(rng):

@@ -55,6 +55,6 @@ def run(
     if save is not None:
         write_recording(save, recording)
     accuracy = wilson(int((recording.predictions == labels).sum()), labels.size)
-    dense = sum(q.weights.size for q in quantised.projections) * inputs.n_steps
+    dense = sum(q.shape[0] * q.fan_in for q in quantised.projections) * inputs.n_steps
     for made in recording_tables(recording, accuracy, dense, inputs.n_steps):
         console.print(made)

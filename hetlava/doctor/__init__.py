@@ -13,6 +13,7 @@ __all__ = ["RULES", "SEVERITIES", "Finding", "Severity", "examine"]
 RULES: tuple[Rule, ...] = (
     registers.chip_limits,
     registers.weights_as_written,
+    registers.layers_as_trained,
     registers.leak_exists,
     registers.memory_exists,
     registers.time_constants_resolved,
