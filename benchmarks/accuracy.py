@@ -17,7 +17,7 @@ from rich.table import Table
 from hetlava.datasets import load
 from hetlava.heterogeneity import parse
 from hetlava.train.config import TrainConfig, config_for
-from hetlava.train.slayer import fit
+from hetlava.train.fit import fit
 from hetlava.units import format_time
 
 

@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from hetlava.datasets.recordings import Recordings
-    from hetlava.network import Network
     from hetlava.train.config import TrainConfig
-    from hetlava.train.metrics import EpochMetrics
 
 TAU = (
     "constant:20ms, gamma:20ms,shape=3, lognormal:20ms,sigma=0.5, uniform:5ms,35ms, levels:1ms,2ms"
@@ -25,6 +19,9 @@ def train(
         typer.Option(
             help="Train the blocks of lava-dl's SLAYER on this data set: digits, nmnist..."
         ),
+    ] = None,
+    norse: Annotated[
+        str | None, typer.Option(help="Train the cells of norse on this data set.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Where the network goes.")] = Path("model.pt"),
     tau_mem: Annotated[
@@ -53,6 +50,26 @@ def train(
     drop: Annotated[
         float | None, typer.Option(help="Share of the hidden neurons dropped in training.")
     ] = None,
+    readout: Annotated[
+        str | None,
+        typer.Option(help="spike-count; with --norse also max-over-time, last or mean voltage."),
+    ] = None,
+    recurrent: Annotated[
+        bool, typer.Option("--recurrent", help="Hidden layers project onto themselves (norse).")
+    ] = False,
+    surrogate: Annotated[
+        str | None,
+        typer.Option(
+            help="Derivative of the spike (norse): superspike, fast-sigmoid, atan, triangle or "
+            "exponential."
+        ),
+    ] = None,
+    regularise: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Penalty, may be repeated: variance:0.01 of a layer's tau_mem, rate:20Hz,0.1."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = 0,
     dt: Annotated[str | None, typer.Option(help="Length of a step: 1ms.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps per sample.")] = None,
@@ -72,10 +89,15 @@ def train(
     from hetlava.train.config import config_for
     from hetlava.units import parse_time
 
-    if slayer is None:
-        raise ValidationError("name the data set to train on: hetlava train --slayer digits")
+    asked = {"slayer": slayer, "norse": norse}
+    named = [(trainer, dataset) for trainer, dataset in asked.items() if dataset is not None]
+    if len(named) != 1:
+        raise ValidationError(
+            "name the data set to train on, once: hetlava train --slayer digits, or --norse digits"
+        )
     config = config_for(
-        slayer,
+        named[0][1],
+        trainer=named[0][0],
         tau_mem=tau_mem,
         tau_syn=tau_syn,
         learn_tau=learn_tau,
@@ -87,6 +109,10 @@ def train(
         lr_tau=lr_tau,
         shift=shift,
         drop=drop,
+        readout=readout,
+        recurrent=recurrent,
+        surrogate=surrogate,
+        regularise=None if regularise is None else tuple(regularise),
         seed=seed,
         dt=None if dt is None else parse_time(dt),
         n_steps=steps,
@@ -110,6 +136,7 @@ def _sizes(text: str) -> tuple[int, ...]:
 def _train(config: "TrainConfig", out: Path, resume: bool) -> None:
     from rich.console import Console
 
+    from hetlava.cli.training import fit_with_progress, summary
     from hetlava.datasets import load
     from hetlava.errors import DataError
     from hetlava.train.model_file import write_model
@@ -120,88 +147,10 @@ def _train(config: "TrainConfig", out: Path, resume: bool) -> None:
     recordings = load(config.dataset, "train"), load(config.dataset, "test")
     checkpoint = out.with_name(out.name + ".ckpt")
     try:
-        network, last = _fit(config, recordings, checkpoint, resume, console)
+        network, last = fit_with_progress(config, recordings, checkpoint, resume, console)
     except KeyboardInterrupt:
         console.print(f"stopped; {checkpoint} is kept, go on with --resume", markup=False)
         raise
     write_model(out, network)
-    console.print(_summary(network, last))
+    console.print(summary(network, last))
     console.print(f"wrote {out}; next: hetlava export {out}", markup=False, soft_wrap=True)
-
-
-def _fit(
-    config: "TrainConfig",
-    recordings: "tuple[Recordings, Recordings]",
-    checkpoint: Path,
-    resume: bool,
-    console: "Console",
-) -> "tuple[Network, EpochMetrics | None]":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from hetlava.train.checkpoint import read_checkpoint
-    from hetlava.train.metrics import MetricsLog
-    from hetlava.train.slayer import fit
-
-    done = read_checkpoint(checkpoint, config).epoch if resume else 0
-    log, columns = (
-        MetricsLog(checkpoint.parent, after=done),
-        (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()),
-    )
-    last: EpochMetrics | None = None
-    with Progress(*columns, console=console) as progress:
-        every = progress.add_task("epochs", total=config.epochs, completed=done)
-        inside = progress.add_task("batches", total=None)
-
-        def on_epoch(metrics: "EpochMetrics") -> None:
-            nonlocal last
-            last = metrics
-            log.add(metrics)
-            progress.update(every, advance=1)
-            progress.console.print(_line(metrics), highlight=False)
-
-        def on_batch(batch: int, n_batches: int) -> None:
-            progress.update(inside, completed=batch, total=n_batches)
-
-        try:
-            network = fit(
-                config,
-                *recordings,
-                checkpoint=checkpoint,
-                resume=resume,
-                on_batch=on_batch,
-                on_epoch=on_epoch,
-            )
-        finally:
-            log.close()
-    return network, last
-
-
-def _line(metrics: "EpochMetrics") -> str:
-    tested = "" if metrics.test_accuracy is None else f"  test {100 * metrics.test_accuracy:5.1f} %"
-    return (
-        f"epoch {metrics.epoch:3d}  loss {metrics.loss:.3f}  "
-        f"train {100 * metrics.train_accuracy:5.1f} %{tested}  {metrics.seconds:.1f} s"
-    )
-
-
-def _summary(network: "Network", metrics: "EpochMetrics | None") -> "Table":
-    from hetlava.report.tables import table
-
-    rates = metrics.rates if metrics else ()
-    title = "Trained" if metrics is None else _line(metrics)
-    rows = []
-    for i, population in enumerate(network.populations):
-        mem, syn = population.neurons.tau_mem, population.neurons.tau_syn
-        rows.append(
-            (
-                population.name,
-                population.neurons.n,
-                *(
-                    f"{1e3 * t.mean():.1f} ({1e3 * t.min():.1f} .. {1e3 * t.max():.1f})"
-                    for t in (mem, syn)
-                ),
-                f"{rates[i] / network.dt:.1f}" if rates else "-",
-            )
-        )
-    columns = ("population", "n", "tau_mem [ms]", "tau_syn [ms]", "spikes/s of a neuron")
-    return table(title, columns, rows)

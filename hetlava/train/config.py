@@ -8,9 +8,21 @@ from typing import Any, Literal, get_args
 from hetlava.datasets import defaults
 from hetlava.errors import ValidationError
 from hetlava.heterogeneity import parse
+from hetlava.train.regularisers import parse_regulariser
 
 LearnTau = Literal["neuron", "layer", "none"]
 Device = Literal["auto", "cpu", "cuda"]
+Trainer = Literal["slayer", "norse"]
+ReadoutName = Literal["spike-count", "max-over-time", "last", "mean"]
+Surrogate = Literal["superspike", "fast-sigmoid", "atan", "triangle", "exponential"]
+CHOICES = {
+    "learn_tau": LearnTau,
+    "device": Device,
+    "trainer": Trainer,
+    "readout": ReadoutName,
+    "surrogate": Surrogate,
+}
+NORSE_ONLY = ("recurrent", "readout", "surrogate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +54,17 @@ class TrainConfig:
     shift : int
         Training samples are moved by up to this many pixels in x and in y; 0 for data that is no
         image.
+    trainer : str
+        ``slayer``: the blocks of lava-dl; ``norse``: the cells of norse.
+    recurrent : bool
+        Hidden layers project onto themselves (norse only).
+    readout : str
+        ``spike-count``, or of integrators' voltages ``max-over-time``, ``last``, ``mean`` (norse
+        only).
+    surrogate : str
+        Derivative of the spike, see :mod:`hetlava.train.surrogates` (norse only).
+    regularise : tuple of str
+        Penalties on top of the loss, see :mod:`hetlava.train.regularisers`.
     drop : float
         Share of the hidden neurons that training silences, drawn anew for every sample.
     seed : int
@@ -67,6 +90,11 @@ class TrainConfig:
     image: tuple[int, int, int] | None = None
     shift: int = 0
     drop: float = 0.0
+    trainer: Trainer = "slayer"
+    recurrent: bool = False
+    readout: ReadoutName = "spike-count"
+    surrogate: Surrogate = "superspike"
+    regularise: tuple[str, ...] = ()
     seed: int = 0
     device: Device = "auto"
     threads: int = 1
@@ -91,9 +119,30 @@ class TrainConfig:
         _require(self.seed < 1 << 32, "seed", self.seed, "below 2^32")
         for text in (self.tau_mem, self.tau_syn):
             parse(text)
-        for name, kind in (("learn_tau", LearnTau), ("device", Device)):
+        for name, kind in CHOICES.items():
             known = get_args(kind)
             _require(getattr(self, name) in known, name, getattr(self, name), " or ".join(known))
+        self._check_trainer()
+
+    def _check_trainer(self) -> None:
+        object.__setattr__(self, "regularise", tuple(self.regularise))
+        for text in self.regularise:
+            parse_regulariser(text)
+        if self.trainer == "norse":
+            for name in ("tau_mem", "tau_syn"):
+                mean = parse(getattr(self, name)).mean
+                _require(
+                    mean >= self.dt, name, f"{mean:g} s in the mean", f"at least dt {self.dt} s"
+                )
+            return
+        for name in NORSE_ONLY:
+            usual = TrainConfig.__dataclass_fields__[name].default
+            _require(
+                getattr(self, name) == usual,
+                name,
+                getattr(self, name),
+                f"{usual}; --norse has others",
+            )
 
 
 # chosen by the accuracy on every fifth training sample, held out from the fit

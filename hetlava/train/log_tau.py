@@ -1,7 +1,8 @@
-"""Time constants that are learned as logarithms and met by lava-dl as decay words."""
+"""Time constants that are learned as logarithms and met by the libraries as decays of a step."""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +12,12 @@ from torch.nn.utils import parametrize
 from hetlava.arrays import Float
 from hetlava.fixedpoint import DECAY_BITS, decay_tau, decay_word
 from hetlava.train.config import LearnTau
+from hetlava.train.surrogates import round_to
 
 FULL = 1 << DECAY_BITS
 # log(tau / dt) of the words 4095 and 1: no word is without memory, none without decay
 LOW, HIGH = (-math.log(-math.log1p(-word / FULL)) for word in (FULL - 1, 1))
+EULER_LOW, EULER_HIGH = (math.log(FULL / word) for word in (FULL - 1, 1))
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,16 @@ class Taus:
 class LogTau(nn.Module):
     """Decay words of time constants ``dt exp(base + p)`` for a learned ``p`` (n,) or (1,)."""
 
+    low, high = LOW, HIGH
     base: Tensor
 
     def __init__(self, base: Tensor) -> None:
         super().__init__()
         self.register_buffer("base", base)
+
+    def steps(self, p: Tensor) -> Tensor:
+        """Return the time constants in steps, (n,)."""
+        return torch.exp(self.base + p)
 
     def forward(self, p: Tensor) -> Tensor:
         """Return ``4096 (1 - exp(-dt / tau))``, (n,)."""
@@ -40,18 +48,44 @@ class LogTau(nn.Module):
 
     def bounds(self) -> tuple[Tensor, Tensor]:
         """Return the smallest and the largest ``p`` (n,) that keep decays in 1 .. 4095."""
-        return LOW - self.base, HIGH - self.base
+        return self.low - self.base, self.high - self.base
 
 
-def learn_log_tau(neuron: nn.Module, name: str, log_tau: Tensor, learn_tau: LearnTau) -> None:
+class EulerLogTau(LogTau):
+    """Shares of a step ``dt / tau`` of Euler's method, on the chip's grid of decays."""
+
+    low, high = EULER_LOW, EULER_HIGH
+
+    def forward(self, p: Tensor) -> Tensor:
+        """Return ``dt / tau`` rounded to 1/4096, (n,)."""
+        return round_to(torch.exp(-(self.base + p)), 1 / FULL)
+
+
+def learn_log_tau(
+    neuron: nn.Module,
+    name: str,
+    log_tau: Tensor,
+    learn_tau: LearnTau,
+    kind: type[LogTau] = LogTau,
+) -> None:
     """Let the neuron's decays be computed from logarithms of time constants."""
-    log_tau = log_tau.clamp(LOW, HIGH)
+    log_tau = log_tau.clamp(kind.low, kind.high)
     shared = learn_tau == "layer"
     start = torch.zeros(1) if shared else log_tau
     base = log_tau if shared else torch.zeros_like(log_tau)
     setattr(neuron, name, nn.Parameter(start.clone(), requires_grad=learn_tau != "none"))
     # unsafe: the words have another meaning and, when shared, another shape than the parameter
-    parametrize.register_parametrization(neuron, name, LogTau(base), unsafe=True)
+    parametrize.register_parametrization(neuron, name, kind(base), unsafe=True)
+
+
+@torch.no_grad()
+def clamp_log_tau(neuron: nn.Module, name: str) -> None:
+    """Bring what is learned back to where every decay is one of the chip's."""
+    learned: Any = neuron.parametrizations[name]  # type: ignore[index]
+    low, high = learned[0].bounds()
+    p = learned.original
+    # a shared factor stops where the first neuron meets its bound
+    p.clamp_(low, high) if p.numel() > 1 else p.clamp_(low.max(), high.min())
 
 
 def tau_of(decay: Tensor, dt: float) -> Float:

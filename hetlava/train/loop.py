@@ -1,18 +1,18 @@
-"""One epoch of gradient descent on spike counts, and the test after it."""
+"""One epoch of gradient descent, and the test after it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from hetlava.errors import TrainingError
 from hetlava.train.batches import Labelled, in_order, shifted, shuffled
 from hetlava.train.config import TrainConfig
-from hetlava.train.slayer_net import SlayerNet
+from hetlava.train.nets import TrainableNet
+from hetlava.train.readouts import logits, loss
+from hetlava.train.regularisers import parse_regulariser
 
-LOGIT = 0.3  # log-odds per output spike
 TEST_BATCH = 128
 
 OnBatch = Callable[[int, int], None]
@@ -27,11 +27,11 @@ class Tally:
     correct: int = 0
     spikes: list[float] = field(default_factory=list)
 
-    def add(self, loss: float, counts: Tensor, labels: Tensor, spikes: list[Tensor]) -> None:
+    def add(self, loss: float, scores: Tensor, labels: Tensor, spikes: list[Tensor]) -> None:
         """Count a batch in."""
         self.n += len(labels)
         self.loss += loss * len(labels)
-        self.correct += int((counts.argmax(1) == labels).sum())
+        self.correct += int((scores.argmax(1) == labels).sum())
         sums = [float(s.detach().sum() / s[0].numel()) for s in spikes]
         self.spikes = [a + b for a, b in zip(self.spikes or [0.0] * len(sums), sums, strict=True)]
 
@@ -42,7 +42,7 @@ class Tally:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """Spikes per neuron and step of each layer."""
+        """Spikes per neuron and step of each layer that spikes."""
         return tuple(s / self.n for s in self.spikes)
 
 
@@ -53,7 +53,7 @@ def learning_rates(config: TrainConfig, epoch: int) -> tuple[float, float]:
 
 
 def train_epoch(
-    net: SlayerNet,
+    net: TrainableNet,
     optimiser: torch.optim.Optimizer,
     data: Labelled,
     config: TrainConfig,
@@ -70,35 +70,38 @@ def train_epoch(
     rng = epoch_rng(config.seed, epoch)
     for group, rate in zip(optimiser.param_groups, learning_rates(config, epoch), strict=False):
         group["lr"] = rate
+    regularisers = [parse_regulariser(text) for text in config.regularise]
     tally, n_batches = Tally(), -(-data.spikes.n_samples // config.batch)
     device = next(net.parameters()).device
     for done, (x, labels) in enumerate(shuffled(data, config.batch, rng), start=1):
         if config.shift and config.image is not None:
             x = shifted(x, config.image, config.shift, rng)
         x, labels = x.to(device), labels.to(device)
-        spikes = net(x, config.drop, rng)
-        counts = spikes[-1].sum(-1)
-        loss = cross_entropy(LOGIT * counts, labels)
+        outputs = net(x, config.drop, rng)
+        scores = logits(net.readout, outputs[-1], net.threshold)
+        cost = loss(scores, labels)
+        for regulariser in regularisers:
+            cost = cost + regulariser.penalty(net, net.spikes(outputs))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        _check_finite(net, loss, config, epoch, done)
+        cost.backward()  # type: ignore[no-untyped-call]
+        _check_finite(net, cost, config, epoch, done)
         optimiser.step()
         net.project()
-        tally.add(float(loss.detach()), counts, labels, spikes)
+        tally.add(float(cost.detach()), scores, labels, net.spikes(outputs))
         on_batch(done, n_batches)
     return tally
 
 
 @torch.no_grad()
-def evaluate(net: SlayerNet, data: Labelled) -> Tally:
-    """Classify every sample by the output that spikes most."""
+def evaluate(net: TrainableNet, data: Labelled) -> Tally:
+    """Classify every sample by its output."""
     tally = Tally()
     device = next(net.parameters()).device
     for x, labels in in_order(data, TEST_BATCH):
         x, labels = x.to(device), labels.to(device)
-        spikes = net(x)
-        counts = spikes[-1].sum(-1)
-        tally.add(float(cross_entropy(LOGIT * counts, labels)), counts, labels, spikes)
+        outputs = net(x)
+        scores = logits(net.readout, outputs[-1], net.threshold)
+        tally.add(float(loss(scores, labels)), scores, labels, net.spikes(outputs))
     return tally
 
 
@@ -108,12 +111,12 @@ def epoch_rng(seed: int, epoch: int) -> torch.Generator:
 
 
 def _check_finite(
-    net: SlayerNet, loss: Tensor, config: TrainConfig, epoch: int, batch: int
+    net: TrainableNet, cost: Tensor, config: TrainConfig, epoch: int, batch: int
 ) -> None:
     gradients = [p.grad for p in net.parameters() if p.grad is not None]
-    finite = [torch.isfinite(loss), *(torch.isfinite(g).all() for g in gradients)]
+    finite = [torch.isfinite(cost), *(torch.isfinite(g).all() for g in gradients)]
     if not bool(torch.stack(finite).all()):
         raise TrainingError(
             f"epoch {epoch + 1}, batch {batch}: the loss or a gradient is not finite "
-            f"(loss {float(loss.detach())}); lower lr ({config.lr}) or lr_tau ({config.lr_tau})"
+            f"(loss {float(cost.detach())}); lower lr ({config.lr}) or lr_tau ({config.lr_tau})"
         )

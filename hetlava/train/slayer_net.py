@@ -19,7 +19,8 @@ from hetlava.network import Network, Plain, Population, Projection
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.train.config import LearnTau
 from hetlava.train.dynamics import corrected_dynamics, dynamics
-from hetlava.train.log_tau import Taus, learn_log_tau, tau_of
+from hetlava.train.log_tau import Taus, clamp_log_tau, learn_log_tau, tau_of
+from hetlava.train.nets import TrainableNet, dropped, layer_names, one_step_later
 
 W_SCALE = 1 << 6  # lava-dl's units of a weight per volt
 S_SCALE = W_SCALE << 6  # and of the state
@@ -35,7 +36,7 @@ OUTPUT_WIDTH = 1.0
 TAU_RHO_MULT, SCALE_RHO_MULT = 100, 0.1
 
 
-class SlayerNet(nn.Module):
+class SlayerNet(TrainableNet):
     """Blocks of ``slayer.block.cuba.Dense``, one per layer.
 
     Parameters
@@ -57,7 +58,7 @@ class SlayerNet(nn.Module):
         learn_tau: LearnTau,
     ) -> None:
         super().__init__()
-        self.dt, self.learn_tau = dt, learn_tau
+        self.dt, self.threshold, self.learn_tau = dt, threshold, learn_tau
         sizes = [n_inputs, *(t.mem.size for t in taus)]
         widths = [*[SURROGATE_WIDTH] * (len(taus) - 1), OUTPUT_WIDTH]
         # Any: PyTorch types the members of a list as bare modules
@@ -69,22 +70,13 @@ class SlayerNet(nn.Module):
     def forward(
         self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
     ) -> list[Tensor]:
-        """Return the spikes of every layer, (N, n, T) each, for input spikes (N, n_inputs, T).
-
-        Parameters
-        ----------
-        drop : float
-            Share of the neurons whose spikes reach no later layer, drawn for every sample; the
-            spikes of the others grow to make up.
-        """
+        """Return the spikes of every layer, (N, n, T) each, for input spikes (N, n_inputs, T)."""
         spikes: list[Tensor] = []
         with corrected_dynamics():
             for block in self.blocks:
-                x = _one_step_later(block(x))
+                x = one_step_later(block(x))
                 spikes.append(x)
-                if drop:
-                    kept = torch.rand(x.shape[:2], generator=rng).to(x.device) >= drop
-                    x = x * (kept / (1 - drop))[..., None]
+                x = dropped(x, drop, rng)
         return spikes
 
     def weights(self) -> list[nn.Parameter]:
@@ -101,10 +93,13 @@ class SlayerNet(nn.Module):
             for block in self.blocks
         ]
 
-    def log_taus(self) -> list[nn.Parameter]:
-        """Return what is learned of the time constants."""
-        found = [p for n, p in self.named_parameters() if n.endswith(".original")]
-        return [p for p in found if p.requires_grad]
+    def mem_taus(self) -> list[Tensor]:
+        """Return the membrane time constants of every layer in steps, with gradients."""
+        return self.live_taus("voltage_decay")
+
+    def to_network(self, n_steps: int, metadata: dict[str, Plain]) -> Network:
+        """Return :func:`to_network` of this net."""
+        return to_network(self, n_steps, metadata)
 
     @torch.no_grad()
     def project(self) -> None:
@@ -112,21 +107,11 @@ class SlayerNet(nn.Module):
         for block in self.blocks:
             block.synapse.weight.clamp_(-W_MAX, W_MAX)
             for name in ("current_decay", "voltage_decay"):
-                (log_tau,) = block.neuron.parametrizations[name]
-                p = block.neuron.parametrizations[name].original
-                low, high = log_tau.bounds()
-                # a shared factor stops where the first neuron meets its bound
-                p.clamp_(low, high) if p.numel() > 1 else p.clamp_(low.max(), high.min())
+                clamp_log_tau(block.neuron, name)
 
     @torch.no_grad()
     def initialise(self, x: Tensor, spread: float, rng: torch.Generator) -> None:
-        """Draw weights for which the free voltage of each neuron varies by ``spread`` thresholds.
-
-        Parameters
-        ----------
-        x : (N, n_inputs, T)
-            A batch of the data.
-        """
+        """Draw weights that move every free voltage by ``spread`` thresholds."""
         for block in self.blocks:
             weight, neuron = block.synapse.weight, block.neuron
             weight.copy_(torch.randn(weight.shape, generator=rng))
@@ -138,11 +123,7 @@ class SlayerNet(nn.Module):
             weight.mul_((spread * neuron.threshold / free).reshape(-1, 1, 1, 1, 1))
             weight.clamp_(-W_MAX, W_MAX)
             with corrected_dynamics():
-                x = _one_step_later(block(x))
-
-
-def _one_step_later(x: Tensor) -> Tensor:
-    return nn.functional.pad(x[..., :-1], (1, 0))
+                x = one_step_later(block(x))
 
 
 def _block(
@@ -170,11 +151,6 @@ def _block(
     for name, tau in (("current_decay", taus.syn), ("voltage_decay", taus.mem)):
         learn_log_tau(neuron, name, torch.tensor(np.log(tau / dt), dtype=torch.float32), learn_tau)
     return block
-
-
-def layer_names(n_layers: int) -> list[str]:
-    """Return ``hidden1, hidden2, .., output``."""
-    return [*(f"hidden{k}" for k in range(1, n_layers)), "output"]
 
 
 @torch.no_grad()

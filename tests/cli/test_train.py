@@ -28,20 +28,20 @@ def test_training_writes_a_model_metrics_and_a_checkpoint(hetlava, tmp_path):
 
 
 def test_an_interrupted_run_is_resumed_to_the_same_bytes(hetlava, tmp_path, monkeypatch):
-    from hetlava.train import slayer
+    from hetlava.train import fit
 
     whole, stopped = tmp_path / "whole.pt", tmp_path / "stopped.pt"
     hetlava(*QUICK, "--epochs", 2, "--out", whole)
-    real = slayer.train_epoch
+    real = fit.train_epoch
 
     def interrupted(net, optimiser, data, config, epoch, on_batch):
         if epoch == 1:
             raise KeyboardInterrupt
         return real(net, optimiser, data, config, epoch, on_batch)
 
-    monkeypatch.setattr(slayer, "train_epoch", interrupted)
+    monkeypatch.setattr(fit, "train_epoch", interrupted)
     outcome = hetlava(*QUICK, "--epochs", 2, "--out", stopped)
-    monkeypatch.setattr(slayer, "train_epoch", real)
+    monkeypatch.setattr(fit, "train_epoch", real)
     assert outcome.code == 130
     assert "--resume" in outcome.out
     assert not stopped.exists()
@@ -54,6 +54,14 @@ def test_an_interrupted_run_is_resumed_to_the_same_bytes(hetlava, tmp_path, monk
     ("arguments", "message"),
     [
         ((), "name the data set"),
+        (("--slayer", "digits", "--norse", "digits"), "name the data set to train on, once"),
+        (("--norse", "mnist99"), "known: digits, nmnist"),
+        (("--norse", "digits", "--surrogate", "step"), "superspike or fast-sigmoid or atan"),
+        (("--norse", "digits", "--readout", "sum"), "spike-count or max-over-time or last or mean"),
+        (("--norse", "digits", "--regularise", "l1:2"), "regulariser 'l1' is unknown"),
+        (("--norse", "digits", "--tau-mem", "constant:10us"), "at least dt"),
+        (("--slayer", "digits", "--recurrent"), "expected False; --norse has others"),
+        (("--slayer", "digits", "--readout", "last"), "expected spike-count; --norse"),
         (("--slayer", "mnist99"), "known: digits, nmnist"),
         (("--slayer", "digits", "--tau-syn", "gamma:-3ms,shape=2"), "-3ms"),
         (("--slayer", "digits", "--dt", "1"), "1 has no unit"),
@@ -93,3 +101,15 @@ def test_a_full_disk_keeps_the_old_model(hetlava, tmp_path, monkeypatch):
     assert outcome.code == 2
     assert "No space left" in outcome.err
     assert out.read_bytes() == b"the old one"
+
+
+def test_norse_trains_a_recurrent_net_that_the_chip_keeps(hetlava, tmp_path):
+    out = tmp_path / "model.pt"
+    options = ("--recurrent", "--readout", "last", "--regularise", "rate:20Hz,0.01")
+    quick = ("--hidden", "16", "--batch", "64", "--steps", "24", "--epochs", 3)
+    outcome = hetlava("train", "--norse", "digits", *quick, *options, "--out", out)
+    verified = hetlava("verify", out, "--data", "digits", "--max-drop", "1.0")
+
+    assert outcome.code == 0, outcome.err
+    assert "hidden1" in outcome.out
+    assert verified.code == 0, verified.out

@@ -8,7 +8,7 @@ from hetlava.errors import ValidationError
 from hetlava.quantisation import quantise
 from hetlava.sim.reference import run
 from hetlava.train.config import config_for
-from hetlava.train.slayer import fit
+from hetlava.train.fit import fit
 
 pytestmark = pytest.mark.lava
 

@@ -2,21 +2,18 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 
-from hetlava.datasets.recordings import Recordings
 from hetlava.errors import DataError, FormatError, TrainingError, ValidationError
 from hetlava.train.checkpoint import read_checkpoint
 from hetlava.train.config import TrainConfig
+from hetlava.train.fit import choose_device, fit
 from hetlava.train.metrics import MetricsLog
 from hetlava.train.model_file import write_model
-from hetlava.train.slayer import choose_device, fit
 
 pytestmark = pytest.mark.lava
 
-N_CLASSES, N_CHANNELS = 3, 12
 CONFIG = TrainConfig(
     dataset="bars",
     dt=1e-3,
@@ -30,31 +27,6 @@ CONFIG = TrainConfig(
     seed=5,
     device="cpu",
 )
-
-
-@pytest.fixture
-def bars(rng):
-    """Three classes, each with its own row of lively channels."""
-    return bars_of(rng, 40, "train"), bars_of(rng, 30, "test")
-
-
-def bars_of(rng, n, split):
-    labels = rng.integers(0, N_CLASSES, n)
-    lively = np.arange(N_CHANNELS) // 4 == labels[:, None]
-    rates = np.where(lively, 0.3, 0.03)
-    sample, channel, step = np.nonzero(rng.random((n, N_CHANNELS, 20)) < rates[..., None])
-    order = np.lexsort((channel, step, sample))
-    return Recordings(
-        name="bars",
-        split=split,
-        n_channels=N_CHANNELS,
-        n_classes=N_CLASSES,
-        duration=0.02,
-        indptr=np.concatenate([[0], np.cumsum(np.bincount(sample, minlength=n))]).astype(np.int64),
-        times=(step[order] * 1000).astype(np.int64),
-        channels=channel[order].astype(np.int32),
-        labels=labels.astype(np.int64),
-    )
 
 
 def changed(**fields):
@@ -185,7 +157,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(bars, tmp_path,
     checkpoint = tmp_path / "model.pt.ckpt"
     fit(changed(epochs=2), *bars, checkpoint=checkpoint)
     before = checkpoint.read_bytes()
-    monkeypatch.setattr("hetlava.train.loop.LOGIT", float("nan"))
+    monkeypatch.setattr("hetlava.train.readouts.LOGIT", float("nan"))
 
     with pytest.raises(TrainingError, match="epoch 3, batch 1: .* not finite"):
         fit(CONFIG, *bars, checkpoint=checkpoint, resume=True)

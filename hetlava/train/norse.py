@@ -1,0 +1,28 @@
+"""What training with the cells of norse is made of."""
+
+from importlib.metadata import version
+
+from hetlava.network import Plain
+from hetlava.train.config import TrainConfig
+from hetlava.train.log_tau import Taus
+from hetlava.train.norse_net import NorseNet
+from hetlava.train.readouts import READOUTS
+
+
+def make(config: TrainConfig, n_inputs: int, taus: list[Taus]) -> NorseNet:
+    """Return a network without weights, one layer for each of ``taus``."""
+    return NorseNet(
+        n_inputs,
+        taus,
+        config.dt,
+        threshold=config.threshold,
+        learn_tau=config.learn_tau,
+        surrogate=config.surrogate,
+        readout=READOUTS[config.readout],
+        recurrent=config.recurrent,
+    )
+
+
+def versions() -> dict[str, Plain]:
+    """Return the version of norse."""
+    return {"norse": version("norse")}

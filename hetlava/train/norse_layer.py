@@ -1,0 +1,137 @@
+"""A layer of neurons stepped by norse's own functions, with what is learned of it.
+
+Weights are learned as the steps of ``u = k i`` that they cause, see
+:mod:`hetlava.train.norse_net`; norse is given them divided by ``k = dt / tau_mem``.
+"""
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hetlava.errors import MissingPackageError
+from hetlava.train.config import LearnTau
+from hetlava.train.log_tau import EulerLogTau, Taus, learn_log_tau
+from hetlava.train.surrogates import round_to, spike
+
+Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+
+
+class NorseLayer(nn.Module):
+    """One population: learned weights and time constants, stepped by norse."""
+
+    def __init__(
+        self, n_pre: int, taus: Taus, dt: float, grid: float, learn_tau: LearnTau, recurrent: bool
+    ) -> None:
+        super().__init__()
+        self.dt, self.grid, n = dt, grid, taus.mem.size
+        self.weight = nn.Parameter(torch.zeros(n, n_pre))
+        self.recurrent = nn.Parameter(torch.zeros(n, n)) if recurrent else None
+        for name, tau in (("mem_share", taus.mem), ("syn_share", taus.syn)):
+            start = torch.tensor(np.log(tau / dt), dtype=torch.float32)
+            learn_log_tau(self, name, start, learn_tau, EulerLogTau)
+
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """Return ``dt / tau`` of membrane and synapse, (n,) each, on the chip's grid."""
+        mem: Any = self.mem_share
+        syn: Any = self.syn_share
+        return mem, syn
+
+    def rounded(self, weight: Tensor) -> Tensor:
+        """Return weights on their grid; gradients pass."""
+        return round_to(weight, self.grid)
+
+    def fire(self, x: Tensor, v_th: float, *, loop: bool = True) -> Tensor:
+        """Return the spikes (T, N, n) for what arrives at every step, (T, N, n_pre).
+
+        Parameters
+        ----------
+        v_th : float
+            Threshold [V].
+        loop : bool
+            False leaves recurrent weights out.
+        """
+        lif, dt = _norse("lif"), self.dt
+        mem, syn = self.shares()
+        p = lif.LIFParameters(
+            tau_syn_inv=syn / dt, tau_mem_inv=mem / dt, v_th=torch.full_like(mem, v_th)
+        )
+        weight = self.rounded(self.weight) / mem[:, None]
+        zero = x.new_zeros(x.shape[1], mem.numel())
+        if self.recurrent is None or not loop:
+            start = lif.LIFFeedForwardState(zero, zero)
+            return _scan(lambda i, s: lif.lif_feed_forward_step(i, s, p, dt), x @ weight.T, start)
+        back = self.rounded(self.recurrent) / mem[:, None]
+        start = lif.LIFState(zero, zero, zero)
+        return _scan(lambda z, s: lif.lif_step(z, s, weight, back, p, dt), x, start)
+
+    def integrate(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Return the voltages (T, N, n) of the neurons without a threshold, with these weights."""
+        li, dt = _norse("leaky_integrator"), self.dt
+        mem, syn = self.shares()
+        p = li.LIParameters(
+            tau_syn_inv=syn / dt, tau_mem_inv=mem / dt, v_leak=torch.zeros_like(mem)
+        )
+        zero = x.new_zeros(x.shape[1], mem.numel())
+        currents = x @ (weight / mem[:, None]).T
+        start = li.LIState(zero, zero)
+        return _scan(lambda i, s: li.li_feed_forward_step(i, s, p, dt), currents, start)
+
+    @torch.no_grad()
+    def draw(
+        self, weight: Tensor, arriving: Tensor, goal: float, most: float, rng: torch.Generator
+    ) -> None:
+        """Draw weights for which what arrives moves the free voltage by ``goal`` volts.
+
+        Parameters
+        ----------
+        most : float
+            Largest weight [V]; a neuron that nothing reaches would get them without bound.
+        """
+        weight.copy_(torch.randn(weight.shape, generator=rng))
+        free = self.integrate(arriving, weight).flatten(0, 1).std(0).clamp_min(1e-6)
+        weight.mul_((goal / free)[:, None]).clamp_(-most, most)
+
+
+def _scan(step: Step, x: Tensor, state: Any) -> Tensor:
+    outputs = []
+    for x_t in x.unbind(0):
+        z, state = step(x_t, state)
+        outputs.append(z)
+    return torch.stack(outputs)
+
+
+@contextmanager
+def surrogate_gradient(name: str, threshold: float) -> Iterator[None]:
+    """Let norse's steps take one of our surrogate derivatives inside the ``with`` block."""
+    module = _norse("lif")
+    stock = module.threshold
+
+    def replacement(x: Tensor, method: str, alpha: float) -> Tensor:
+        return spike(x / threshold, name)
+
+    module.threshold = replacement
+    try:
+        yield
+    finally:
+        module.threshold = stock
+
+
+@cache
+def _norse(name: str) -> Any:
+    """Return a module of ``norse.torch.functional``, or raise MissingPackageError."""
+    try:
+        with warnings.catch_warnings():
+            # norse compiles with torch.jit, which current versions of PyTorch deprecate
+            warnings.simplefilter("ignore")
+            return importlib.import_module(f"norse.torch.functional.{name}")
+    except ImportError as error:
+        raise MissingPackageError(
+            "norse is not installed; pip install 'hetlava[train]' brings it"
+        ) from error

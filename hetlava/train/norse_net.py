@@ -1,0 +1,178 @@
+"""Networks of norse's own LIF and LI steps, in the form that a chip can hold.
+
+norse integrates by Euler's method; one step, with ``k = dt / tau_mem`` and weights ``V``::
+
+    i[t] = (1 - dt / tau_syn) i[t-1] + V s[t-1]
+    v[t] = v[t-1] + k (v_leak - v[t-1] + i[t]),     s[t] = v[t] > v_th,  then v[t] = v_reset
+
+With ``u = k i`` and ``W = k V`` these are the equations of :mod:`hetlava.neurons.cuba`. What is
+learned here is ``W``, on the chip's grid, so that the rows of neurons with different time constants
+share one range; norse is given ``V = W / k``. Every projection takes the step that it takes on the
+chip, which norse's recurrent weights do by themselves.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hetlava.arrays import Float
+from hetlava.graph import INPUT
+from hetlava.network import Network, Plain, Population, Projection, Readout
+from hetlava.neurons.cuba import CubaLI, CubaLIF
+from hetlava.train.config import LearnTau
+from hetlava.train.log_tau import Taus, clamp_log_tau
+from hetlava.train.nets import TrainableNet, dropped, layer_names, one_step_later
+from hetlava.train.norse_layer import NorseLayer, surrogate_gradient
+from hetlava.train.surrogates import round_to
+
+STEPS_TO_THRESHOLD = 128  # of the grid of weights: the largest weight is about one threshold
+RECURRENT_SPREAD = 0.4  # share of the free voltage's spread that recurrent weights start with
+
+
+class NorseNet(TrainableNet):
+    """Layers of norse's LIF neurons, the last of them spiking or integrating.
+
+    Parameters
+    ----------
+    n_inputs : int
+    taus : sequence of Taus
+        One per layer, the output included; their length is the layer's size.
+    dt : float
+        Length of a step [s].
+    recurrent : bool
+        Hidden layers project onto themselves.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        taus: Sequence[Taus],
+        dt: float,
+        *,
+        threshold: float,
+        learn_tau: LearnTau,
+        surrogate: str = "superspike",
+        readout: Readout = "spike-count",
+        recurrent: bool = False,
+    ) -> None:
+        super().__init__()
+        self.dt, self.threshold, self.n_inputs = dt, threshold, n_inputs
+        self.surrogate, self.readout = surrogate, readout
+        self.grid = threshold / STEPS_TO_THRESHOLD
+        sizes = [n_inputs, *(t.mem.size for t in taus)]
+        self.layers: Any = nn.ModuleList(
+            NorseLayer(n_pre, t, dt, self.grid, learn_tau, recurrent and k < len(taus))
+            for k, (n_pre, t) in enumerate(zip(sizes, taus, strict=False), start=1)
+        )
+
+    @property
+    def v_th(self) -> float:
+        """Threshold [V] with half a unit of the chip's state on it.
+
+        A voltage that equals the threshold, as sums of weights on the grid do, is then no spike in
+        any precision; on the chip both are the same word.
+        """
+        return self.threshold + 0.5 * self.grid / STEPS_TO_THRESHOLD
+
+    def forward(
+        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+    ) -> list[Tensor]:
+        """Return the output of every layer, (N, n, T) each, for input spikes (N, n_inputs, T)."""
+        outputs: list[Tensor] = []
+        with surrogate_gradient(self.surrogate, self.threshold):
+            for k, layer in enumerate(self.layers, start=1):
+                arriving = one_step_later(x).permute(2, 0, 1)
+                if k == len(self.layers) and self.readout != "spike-count":
+                    y = layer.integrate(arriving, layer.rounded(layer.weight))
+                else:
+                    y = layer.fire(arriving, self.v_th)
+                outputs.append(y.permute(1, 2, 0))
+                x = dropped(outputs[-1], drop, rng)
+        return outputs
+
+    def weights(self) -> list[nn.Parameter]:
+        """Return the weights of every layer (n_post, n_pre), recurrent ones (n, n) after them."""
+        recurrent = [layer.recurrent for layer in self.layers if layer.recurrent is not None]
+        return [*(layer.weight for layer in self.layers), *recurrent]
+
+    def taus(self) -> list[Taus]:
+        """Return the time constants of every layer as they are now, of rounded decays."""
+        return [
+            Taus(mem=self._tau(layer.shares()[0]), syn=self._tau(layer.shares()[1]))
+            for layer in self.layers
+        ]
+
+    def _tau(self, share: Tensor) -> Float:
+        tau: Float = self.dt / share.detach().double().cpu().numpy()
+        return tau
+
+    def mem_taus(self) -> list[Tensor]:
+        """Return the membrane time constants of every layer in steps, with gradients."""
+        return self.live_taus("mem_share")
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Bring decays back into 1 .. 4095 and weights into the range of their grid."""
+        for weight in self.weights():
+            weight.clamp_(-STEPS_TO_THRESHOLD * self.grid, (STEPS_TO_THRESHOLD - 1) * self.grid)
+        for layer in self.layers:
+            for name in ("mem_share", "syn_share"):
+                clamp_log_tau(layer, name)
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor, spread: float, rng: torch.Generator) -> None:
+        """Draw weights that move every free voltage by ``spread`` thresholds."""
+        most, goal = STEPS_TO_THRESHOLD * self.grid, spread * self.threshold
+        for k, layer in enumerate(self.layers, start=1):
+            arriving = one_step_later(x).permute(2, 0, 1)
+            layer.draw(layer.weight, arriving, goal, most, rng)
+            if k == len(self.layers):
+                break
+            y = layer.fire(arriving, self.v_th, loop=False)
+            x = y.permute(1, 2, 0)
+            if layer.recurrent is not None:
+                later = one_step_later(x).permute(2, 0, 1)
+                layer.draw(layer.recurrent, later, RECURRENT_SPREAD * goal, most, rng)
+        self.project()
+
+    def to_network(self, n_steps: int, metadata: dict[str, Plain]) -> Network:
+        """Return the float network: Euler's decays, and the weights that the forward pass uses."""
+        names = layer_names(len(self.layers))
+        projections = []
+        for source, name, layer in zip([INPUT, *names], names, self.layers, strict=False):
+            projections.append(self._projection(layer.weight, source, name))
+            if layer.recurrent is not None:
+                projections.append(self._projection(layer.recurrent, name, name))
+        return Network(
+            dt=self.dt,
+            n_inputs=self.n_inputs,
+            n_steps=n_steps,
+            populations=tuple(
+                Population(name=name, neurons=self._neurons(taus, name == names[-1]))
+                for name, taus in zip(names, self.taus(), strict=True)
+            ),
+            projections=tuple(projections),
+            output=names[-1],
+            readout=self.readout,
+            discretisation="euler",
+            metadata=metadata,
+        )
+
+    def _projection(self, weight: Tensor, source: str, target: str) -> Projection:
+        rounded: Float = round_to(weight.detach().double().cpu(), self.grid).numpy()
+        return Projection(source=source, target=target, weights=rounded, grid=self.grid)
+
+    def _neurons(self, taus: Taus, is_output: bool) -> CubaLI:
+        zero = np.zeros(taus.mem.size)
+        if is_output and self.readout != "spike-count":
+            return CubaLI(tau_mem=taus.mem, tau_syn=taus.syn, v_leak=zero)
+        return CubaLIF(
+            tau_mem=taus.mem,
+            tau_syn=taus.syn,
+            v_leak=zero,
+            v_threshold=zero + self.v_th,
+            v_reset=zero,
+        )

@@ -1,0 +1,75 @@
+"""Surrogate derivatives of the spike, by name; ``x`` is (v - threshold) / threshold.
+
+==============  =================================  ==========================================
+superspike      ``1 / (10 |x| + 1)^2``             Zenke & Ganguli 2018, steepness of Zenke
+                                                   & Vogels 2021
+fast-sigmoid    ``1 / (100 |x| + 1)^2``            Perez-Nieves et al. 2021
+atan            ``1 / (1 + (pi x)^2)``             Fang et al. 2021 (alpha = 2)
+triangle        ``0.3 max(0, 1 - |x|)``            Bellec et al. 2020
+exponential     ``0.5 exp(-2 |x|)``                Shrestha & Orchard 2018 (form)
+==============  =================================  ==========================================
+
+norse 1.1.0 has a SuperSpike whose derivative ignores the steepness that it is given, and neither
+``atan`` nor ``exponential``: all five are computed here and put into norse's own step functions.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SURROGATES: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {
+        "superspike": lambda x: (10 * x.abs() + 1).pow(-2),
+        "fast-sigmoid": lambda x: (100 * x.abs() + 1).pow(-2),
+        "atan": lambda x: 1 / (1 + (math.pi * x).square()),
+        "triangle": lambda x: 0.3 * torch.relu(1 - x.abs()),
+        "exponential": lambda x: 0.5 * torch.exp(-2 * x.abs()),
+    }
+)
+
+
+class Spike(torch.autograd.Function):
+    """1 where ``x`` is above 0, with a surrogate derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, surrogate: str) -> Tensor:
+        """Return spikes in the shape and type of ``x``."""
+        ctx.save_for_backward(x)
+        ctx.surrogate = surrogate
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradient of ``x``."""
+        (x,) = ctx.saved_tensors
+        return grads[0] * SURROGATES[ctx.surrogate](x), None
+
+
+class RoundTo(torch.autograd.Function):
+    """Rounding to multiples of a step, whose derivative is taken as 1."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, step: float) -> Tensor:
+        """Return ``x`` rounded half to even."""
+        return torch.round(x / step) * step
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradient as it came."""
+        return grads[0], None
+
+
+def spike(x: Tensor, surrogate: str) -> Tensor:
+    """Return 1 where ``x`` is above 0."""
+    s: Tensor = Spike.apply(x, surrogate)  # type: ignore[no-untyped-call]
+    return s
+
+
+def round_to(x: Tensor, step: float) -> Tensor:
+    """Round to multiples of ``step``; gradients pass."""
+    y: Tensor = RoundTo.apply(x, step)  # type: ignore[no-untyped-call]
+    return y
