@@ -1,5 +1,8 @@
 """Layers of images in lava-dl's files, written here as SLAYER writes them."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.net_hdf5 import read
 
 Change = Callable[[h5py.File], object]
+FUZZ = Path(__file__).with_name("fuzz.py")
 IMAGE, CHANNELS, CLASSES = (2, 6, 5), 4, 3
 
 
@@ -174,6 +178,16 @@ def test_parts_that_disagree_or_cannot_be_are_named(
 ) -> None:
     with pytest.raises(FormatError, match=f"images.net: .*{message}"):
         read(lava_dl(change))
+
+
+@pytest.mark.parametrize("count", [150, pytest.param(5000, marks=pytest.mark.slow)])
+def test_damage_does_no_harm(count: int, lava_dl: Callable[..., Path]) -> None:
+    path = lava_dl(put("layer/1/delay", np.array([0.0, 3, 62, 1])))
+    done = subprocess.run(
+        [sys.executable, FUZZ, path, "0", str(count)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)["error"] > 0.1 * count
 
 
 def input_neurons(**datasets: object) -> Change:
