@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.hardware.interface import Target
 from hetlava.hardware.targets import TARGETS, target
-from hetlava.quantised import QuantisedNetwork
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim import reference
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
@@ -41,6 +42,40 @@ def test_targets_agree_with_reference(
     assert np.array_equal(found.scores, expected.scores)
     assert np.array_equal(found.synops, expected.synops)
     assert found.names == expected.names
+
+
+def test_targets_agree_on_kernels_and_delays(
+    candidate: Target,
+    rng: np.random.Generator,
+    random_network: RandomNetwork,
+    random_convolution: Callable[..., QuantisedConvolution],
+) -> None:
+    net, _ = random_network(rng, loops=False, readout=False)
+    kernel = random_convolution(rng, target=net.populations[0].name)
+    size = kernel.shape[0] // net.populations[0].registers.n + 1
+    first = net.populations[0].registers
+    words = ("du", "dv", "vth", "bias_mant", "bias_exp")
+    tiled = {w: np.tile(getattr(first, w), size)[: kernel.shape[0]] for w in words}
+    population = replace(net.populations[0], registers=replace(first, **tiled))
+    last = QuantisedPopulation(name="last", registers=first)
+    delayed = QuantisedProjection(
+        source=population.name,
+        target="last",
+        weights=(2 * rng.integers(-128, 128, (first.n, kernel.shape[0]))).astype(np.int16),
+        delays=rng.integers(0, 9, kernel.shape[0]).astype(np.int16),
+    )
+    net = replace(
+        net,
+        chip=candidate.chip or net.chip,
+        n_inputs=kernel.shape[1],
+        populations=(population, last),
+        projections=(kernel, delayed),
+        output="last",
+    )
+    inputs = from_dense(rng.random((20, 2, net.n_inputs)) < 0.4)
+    expected = reference.run(net, inputs)
+    assert candidate.run(net, inputs).spikes == expected.spikes
+    assert all(events.n_events > 10 for events in expected.spikes)
 
 
 def test_targets_say_who_they_are_and_how_they_ran(

@@ -163,6 +163,25 @@ def test_pools_are_those_of_slayer(
     assert read(tmp_path / "b.net") == net
 
 
+def test_a_pool_of_slayer_is_written_so_that_netx_loads_it(
+    tmp_path: Path, run_netx: RunNetx
+) -> None:
+    block = import_slayer().block.cuba
+    blocks = [
+        block.Conv(dict(NEURON), 2, 4, 3, padding=1, weight_scale=2),
+        block.Pool(dict(NEURON), 2, weight_scale=1.1),
+        block.Flatten(),
+        block.Dense(dict(NEURON), 48, 9, weight_scale=4),
+    ]
+    x, made = train(blocks, (2, 8, 6))
+    net = export(tmp_path / "a.net", blocks, (2, 8, 6))
+    write(tmp_path / "b.net", net)
+    found = run_netx(tmp_path / "b.net", x[:, 0].reshape(STEPS, 2, 8, 6))
+    for spikes, y in zip(found, (made[0], made[1], made[3]), strict=True):
+        assert np.array_equal(spikes, y[:, 0])
+        assert y[:, 0].sum() > 5
+
+
 def test_a_pool_that_mixes_channels_unevenly_is_refused(tmp_path: Path) -> None:
     block = import_slayer().block.cuba
     blocks = [block.Pool(dict(NEURON), 3), block.Flatten(), block.Dense(dict(NEURON), 12, 2)]
