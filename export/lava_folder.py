@@ -13,16 +13,17 @@ from typing import Literal, get_args
 import numpy as np
 
 from hetlava.arrays import AnyArray
-from hetlava.errors import ValidationError
+from hetlava.convolution import QuantisedConvolution
+from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.export import net_hdf5
 from hetlava.export.lava_levels import level_members, split_levels
-from hetlava.export.lava_models import dense_parts
+from hetlava.export.lava_synapses import ConvPart, lava_synapses
 from hetlava.files import replacing_folder
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.sim import reference
-from hetlava.synapses import plain
+from hetlava.synapses import QuantisedSynapses
 
 Lowering = Literal["vector", "levels"]
 
@@ -90,12 +91,29 @@ def program(net: QuantisedNetwork, lif: Lowering = "vector") -> str:
         raise ValidationError(f"lif {lif!r} is unknown; known: {', '.join(get_args(Lowering))}")
     lowered = split_levels(net).net if lif == "levels" else net
     for projection in lowered.projections:
-        dense_parts(plain(projection, "the exported program"))
+        _check(projection)
     text = SOURCE.read_text(encoding="ascii")
     docstring = ast.parse(text).body[0]
     rest = "".join(text.splitlines(keepends=True)[docstring.end_lineno :])
     rest = rest.replace(DEFAULT_LINE.format("vector"), DEFAULT_LINE.format(lif), 1)
     return "\n".join(['"""' + "\n".join(_description(net)), '"""', ""]) + rest
+
+
+def _check(projection: QuantisedSynapses) -> None:
+    """Check that the program, which knows Lava's own processes only, can hold a projection."""
+    held = lava_synapses(projection)
+    is_kernel = isinstance(projection, QuantisedConvolution)
+    if is_kernel and not isinstance(held.parts[0], ConvPart):
+        raise UnsupportedError(
+            f"{projection.label}: Lava's Conv cannot hold the kernel: lopsided padding, sizes "
+            "beyond 8 bits, sums beyond 24 bits, or weights that the exponent rounds"
+        )
+    if held.delays is not None and not held.inside:
+        what = "Conv has none" if is_kernel else "DelayDense would round each by itself"
+        raise UnsupportedError(
+            f"{projection.label}: delays that Lava's own processes cannot hold: {what}; run it on "
+            "the target lava-cpu"
+        )
 
 
 def random_inputs(net: QuantisedNetwork, rng: np.random.Generator, n_samples: int = 2) -> Events:

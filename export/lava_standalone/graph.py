@@ -24,7 +24,8 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2HwCfg, Loihi2SimCfg
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from lava.proc.dense.process import Dense
+from lava.proc.conv.process import Conv
+from lava.proc.dense.process import DelayDense, Dense
 from lava.proc.lif.models import AbstractPyLifModelFixed
 from lava.proc.lif.process import LIF
 from lava.utils import loihi
@@ -150,7 +151,9 @@ def read_network(path: str) -> Record:
             if not population["spiking"]:
                 population["vth"] = np.full_like(population["vth"], NEVER)
         for k, projection in enumerate(net["projections"]):
-            projection["weights"] = group[f"projections/{k}/weights"][()].astype(np.int32)
+            stored = group[f"projections/{k}"]
+            projection["weights"] = stored["weights"][()].astype(np.int32)
+            projection["delays"] = stored["delays"][()].astype(int) if "delays" in stored else None
     return net
 
 
@@ -192,15 +195,43 @@ def sign_mode(weights: Any) -> Any:
 
 def connect(sources: Groups, targets: Groups, projection: Record) -> None:
     """Join ports to processes: rows of the weights to each target, columns from each source."""
+    if "input_shape" in projection:
+        return connect_kernel(sources, targets, projection)
+    delays = projection["delays"]
     for weights, exp in dense_parts(projection["weights"], projection["weight_exp"]):
         if len(sources) > 1 and exp < 0 and np.any(weights % (1 << -exp)):
             sys.exit("a negative weight_exp rounds a sum over several levels: take --lif vector")
         for columns, port in sources:
             for rows, target in targets:
                 block = weights[np.ix_(rows, columns)]
-                dense = Dense(weights=block, weight_exp=exp, sign_mode=sign_mode(weights))
+                options = {"weight_exp": exp, "sign_mode": sign_mode(weights)}
+                if delays is None:
+                    dense = Dense(weights=block, **options)
+                else:
+                    late = np.tile(delays[columns], (len(rows), 1))
+                    dense = DelayDense(weights=block, delays=late, **options)
                 port.connect(dense.s_in)
                 dense.a_out.connect(target.a_in)
+
+
+def connect_kernel(sources: Groups, targets: Groups, projection: Record) -> None:
+    """Join by a Conv, for which images (channels, height, width) are turned round."""
+    if len(sources) > 1 or len(targets) > 1:
+        sys.exit("a kernel needs its neurons in one process: take --lif vector")
+    (_, port), (_, target) = sources[0], targets[0]
+    kernel = (projection["weights"] * 2.0 ** projection["weight_exp"]).astype(np.int32)
+    top, _, left, _ = projection["padding"]
+    conv = Conv(
+        # Lava convolves where lava-dl correlates, so the kernel is turned round too
+        weight=kernel[:, :, ::-1, ::-1].transpose(0, 3, 2, 1),
+        input_shape=tuple(projection["input_shape"][::-1]),
+        padding=(left, top),
+        stride=tuple(projection["stride"][::-1]),
+        dilation=tuple(projection["dilation"][::-1]),
+        groups=projection["groups"],
+    )
+    port.reshape(tuple(projection["input_shape"])).transpose((2, 1, 0)).connect(conv.s_in)
+    conv.a_out.transpose((2, 1, 0)).reshape(target.a_in.shape).connect(target.a_in)
 
 
 def build(net: Record, spikes: Any, records: Records, lif: str, board: bool) -> list[Any]:
@@ -287,7 +318,7 @@ def on_cores(process: Any, config: Any) -> bool:
 def reset(processes: list[Any]) -> None:
     """Bring neurons to rest, and synapses whose spikes are on the way."""
     for process in processes:
-        for state in ("u", "v", "a_buff"):
+        for state in ("u", "v", "a_buff", "a_buf"):
             if isinstance(getattr(process, state, None), Var):
                 var = getattr(process, state)
                 var.set(np.zeros(var.shape, np.int32))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hetlava.convolution import QuantisedConvolution, pooling
 from hetlava.errors import DataError, UnsupportedError, ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.export import lava_folder, net_hdf5
@@ -60,6 +61,75 @@ def test_the_folder_of_levels_runs_both_ways(
     write_folder(tmp_path / "out", few_levels(net, rng), inputs, lif="levels")
     done = run_program(lava_python, tmp_path / "out", *options)
     assert done.stdout.endswith("spikes, 0 differences\n"), done.stderr
+
+
+@pytest.fixture
+def images(rng: np.random.Generator, loops: tuple) -> QuantisedNetwork:
+    """A kernel, a pool, and a matrix whose spikes are late."""
+    kernel = QuantisedConvolution(
+        source="input",
+        target="a",
+        weights=(2 * rng.integers(-60, 100, (4, 2, 3, 2))).astype(np.int16),
+        weight_exp=1,
+        input_shape=(2, 6, 5),
+        stride=(1, 2),
+        padding=((1, 1), (0, 0)),
+    )
+    pool = pooling("a", "b", 70, kernel.output_shape, (2, 1))
+    matrix = QuantisedProjection(
+        source="b",
+        target="c",
+        weights=(2 * rng.integers(-60, 100, (5, pool.shape[0]))).astype(np.int16),
+        delays=rng.integers(0, 9, pool.shape[0]).astype(np.int16),
+    )
+    words = {"du": 900, "dv": 90, "vth": 300, "bias_mant": 3, "bias_exp": 2}
+    populations = [
+        QuantisedPopulation(
+            name=q.target,
+            registers=CubaRegisters(
+                **{word: np.full(q.shape[0], value, np.int32) for word, value in words.items()}
+            ),
+        )
+        for q in (kernel, pool, matrix)
+    ]
+    return QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=60,
+        n_steps=20,
+        populations=tuple(populations),
+        projections=(kernel, pool, matrix),
+        output="c",
+    )
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("options", [(), ("--lif", "levels")])
+def test_the_folder_runs_kernels_pools_and_delays(
+    options: tuple, images: QuantisedNetwork, tmp_path: Path, lava_python: Path
+) -> None:
+    inputs = from_dense(np.random.default_rng(1).random((20, 3, 60)) < 0.2)
+    expected = write_folder(tmp_path / "out", images, inputs)
+    assert min(spikes.n_events for spikes in expected.spikes) > 50
+    done = run_program(lava_python, tmp_path / "out", *options)
+    assert done.stdout.endswith("spikes, 0 differences\n"), done.stderr
+
+
+def test_what_no_process_of_lavas_own_holds_is_refused(
+    images: QuantisedNetwork, tmp_path: Path
+) -> None:
+    kernel, pool, matrix = images.projections
+    late = replace(pool, delays=np.ones(pool.shape[1], np.int16))
+    rounding = replace(matrix, weight_exp=-4)
+    lopsided = replace(kernel, padding=((2, 0), (0, 0)))
+    for k, changed, message in (
+        (0, lopsided, "Conv cannot hold the kernel"),
+        (1, late, "Conv has none"),
+        (2, rounding, "DelayDense would round"),
+    ):
+        projections = [*images.projections[:k], changed, *images.projections[k + 1 :]]
+        with pytest.raises(UnsupportedError, match=message):
+            program(replace(images, projections=tuple(projections)))
 
 
 @pytest.mark.lava
