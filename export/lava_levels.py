@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int64
+from hetlava.convolution import QuantisedConvolution, Shape
 from hetlava.errors import UnsupportedError
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
-from hetlava.quantised import QuantisedNetwork, QuantisedProjection
-from hetlava.synapses import plain
+from hetlava.quantised import QuantisedNetwork
+from hetlava.synapses import QuantisedSynapses
 
 SHARED_WORDS = ("du", "dv", "vth")
 OWN_WORDS = ("bias_mant", "bias_exp")
@@ -60,9 +61,7 @@ def split_levels(net: QuantisedNetwork) -> Levels:
     blocks = [
         block
         for projection in net.projections
-        for block in _blocks(
-            plain(projection, "--lif levels"), senders[projection.source], groups[projection.target]
-        )
+        for block in _blocks(projection, senders[projection.source], groups[projection.target])
     ]
     split = replace(
         net,
@@ -113,26 +112,46 @@ def _taken(registers: CubaRegisters, index: Int64) -> CubaRegisters:
 
 
 def _blocks(
-    projection: QuantisedProjection, sources: Mapping[str, Int64], targets: Mapping[str, Int64]
-) -> list[QuantisedProjection]:
-    unit = 1 << max(0, -projection.weight_exp)
-    if len(sources) > 1 and np.any(projection.weights % unit):
+    q: QuantisedSynapses, sources: Mapping[str, Int64], targets: Mapping[str, Int64]
+) -> list[QuantisedSynapses]:
+    unit = 1 << max(0, -q.weight_exp)
+    if len(sources) > 1 and np.any(q.weights % unit):
         raise UnsupportedError(
-            f"projection {projection.source} -> {projection.target}: weight_exp "
-            f"{projection.weight_exp} rounds the sum over {len(sources)} levels of the source, "
-            f"which separate processes cannot; make the weights multiples of {unit}, or take "
-            "--lif vector"
+            f"{q.label}: weight_exp {q.weight_exp} rounds the sum over {len(sources)} levels of "
+            f"the source, which separate processes cannot; make the weights multiples of {unit}, "
+            "or take --lif vector"
         )
+    whole = len(sources) == len(targets) == 1
     return [
         replace(
-            projection,
+            q if whole else _part(q, rows, columns),
             source=source,
             target=target,
-            weights=projection.weights[np.ix_(rows, columns)],
+            delays=None if q.delays is None else q.delays[columns],
         )
         for source, columns in sources.items()
         for target, rows in targets.items()
     ]
+
+
+def _part(q: QuantisedSynapses, rows: Int64, columns: Int64) -> QuantisedSynapses:
+    """Return the synapses between some neurons, whole channels where they see an image."""
+    if not isinstance(q, QuantisedConvolution):
+        return replace(q, weights=q.weights[np.ix_(rows, columns)], delays=None)
+    to, from_ = _channels(rows, q.output_shape), _channels(columns, q.input_shape)
+    if to is None or from_ is None or q.groups > 1:
+        raise UnsupportedError(
+            f"{q.label}: levels that part channels, or a kernel of groups; take --lif vector"
+        )
+    image = (from_.size, *q.input_shape[1:])
+    return replace(q, weights=q.weights[np.ix_(to, from_)], input_shape=image, delays=None)
+
+
+def _channels(neurons: Int64, shape: Shape) -> Int64 | None:
+    """Return the channels that neurons of an image are all of, None if of some they are a part."""
+    area = shape[1] * shape[2]
+    channels: Int64 = np.unique(neurons // area)
+    return channels if neurons.size == channels.size * area else None
 
 
 def _check_count(net: QuantisedNetwork, members: Mapping[str, list[Int64]]) -> None:

@@ -215,23 +215,42 @@ def connect(sources: Groups, targets: Groups, projection: Record) -> None:
 
 
 def connect_kernel(sources: Groups, targets: Groups, projection: Record) -> None:
-    """Join by a Conv, for which images (channels, height, width) are turned round."""
-    if len(sources) > 1 or len(targets) > 1:
-        sys.exit("a kernel needs its neurons in one process: take --lif vector")
-    (_, port), (_, target) = sources[0], targets[0]
+    """Join by Convs, for which images (channels, height, width) are turned round."""
     kernel = (projection["weights"] * 2.0 ** projection["weight_exp"]).astype(np.int32)
+    _, height, width = projection["input_shape"]
+    area = sum(len(rows) for rows, _ in targets) // len(kernel)
+    for columns, port in sources:
+        for rows, target in targets:
+            part = kernel
+            if len(sources) > 1 or len(targets) > 1:
+                to, from_ = channels(rows, area), channels(columns, height * width)
+                if projection["groups"] > 1 or to is None or from_ is None:
+                    sys.exit("levels part the channels of a kernel: take --lif vector")
+                part = kernel[np.ix_(to, from_)]
+            image = (len(columns) // (height * width), height, width)
+            conv = conv_process(part, image, projection)
+            port.reshape(image).transpose((2, 1, 0)).connect(conv.s_in)
+            conv.a_out.transpose((2, 1, 0)).reshape(target.a_in.shape).connect(target.a_in)
+
+
+def conv_process(kernel: Any, image: tuple[int, ...], projection: Record) -> Any:
+    """Return the Conv of a kernel (out, in, height, width)."""
     top, _, left, _ = projection["padding"]
-    conv = Conv(
+    return Conv(
         # Lava convolves where lava-dl correlates, so the kernel is turned round too
         weight=kernel[:, :, ::-1, ::-1].transpose(0, 3, 2, 1),
-        input_shape=tuple(projection["input_shape"][::-1]),
+        input_shape=image[::-1],
         padding=(left, top),
         stride=tuple(projection["stride"][::-1]),
         dilation=tuple(projection["dilation"][::-1]),
         groups=projection["groups"],
     )
-    port.reshape(tuple(projection["input_shape"])).transpose((2, 1, 0)).connect(conv.s_in)
-    conv.a_out.transpose((2, 1, 0)).reshape(target.a_in.shape).connect(target.a_in)
+
+
+def channels(neurons: Any, area: int) -> Any:
+    """Return the channels that neurons of an image are all of, None if of some they are a part."""
+    found = np.unique(neurons // area)
+    return found if len(neurons) == len(found) * area else None
 
 
 def build(net: Record, spikes: Any, records: Records, lif: str, board: bool) -> list[Any]:

@@ -115,6 +115,34 @@ def test_the_folder_runs_kernels_pools_and_delays(
     assert done.stdout.endswith("spikes, 0 differences\n"), done.stderr
 
 
+@pytest.mark.lava
+def test_the_folder_of_levels_splits_kernels_by_channels(
+    images: QuantisedNetwork, tmp_path: Path, lava_python: Path
+) -> None:
+    net = with_levels(images, 0, np.arange(12 * 4) // 12 % 2)
+    net = with_levels(net, 2, np.arange(5) % 2)
+    inputs = from_dense(np.random.default_rng(1).random((20, 2, 60)) < 0.2)
+    # a pool is a kernel of groups, which cannot be parted
+    with pytest.raises(UnsupportedError, match="a -> b: levels that part channels"):
+        write_folder(tmp_path / "out", net, inputs, lif="levels")
+    kernel, pool, matrix = net.projections
+    wide = replace(pool, weights=np.repeat(pool.weights, 4, axis=1), groups=1)
+    net = replace(net, projections=(kernel, wide, replace(matrix, source="b")))
+    write_folder(tmp_path / "out", net, inputs, lif="levels")
+    for options in ((), ("--lif", "vector")):
+        done = run_program(lava_python, tmp_path / "out", *options)
+        assert done.stdout.endswith("spikes, 0 differences\n"), done.stderr
+
+
+def with_levels(net: QuantisedNetwork, k: int, level: np.ndarray) -> QuantisedNetwork:
+    """Give the neurons of a population two decays."""
+    populations = list(net.populations)
+    registers = populations[k].registers
+    decays = np.array([90, 300], np.int32)[level]
+    populations[k] = replace(populations[k], registers=replace(registers, dv=decays))
+    return replace(net, populations=tuple(populations))
+
+
 def test_what_no_process_of_lavas_own_holds_is_refused(
     images: QuantisedNetwork, tmp_path: Path
 ) -> None:

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import UnsupportedError
 from hetlava.events import Events, from_dense
 from hetlava.export import lava_levels
 from hetlava.export.lava_levels import merge_levels, split_levels
-from hetlava.quantised import QuantisedNetwork
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim import reference
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
@@ -41,6 +43,72 @@ def test_a_split_network_computes_the_same(
         rng = np.random.default_rng(seed)
         net, inputs = random_network(rng, extreme=extreme, max_neurons=10)
         assert_same(few_levels(net, rng, n), inputs)
+
+
+def images(rng: np.random.Generator, *, groups: int = 1) -> QuantisedNetwork:
+    """A kernel, a kernel and a matrix, late, between neurons of two levels, whole channels each."""
+    first = QuantisedConvolution(
+        source="input",
+        target="a",
+        weights=(2 * rng.integers(-60, 100, (4, 2, 3, 2))).astype(np.int16),
+        input_shape=(2, 6, 5),
+    )
+    second = QuantisedConvolution(
+        source="a",
+        target="b",
+        weights=(2 * rng.integers(-60, 100, (6, 4 // groups, 2, 2))).astype(np.int16),
+        input_shape=first.output_shape,
+        groups=groups,
+    )
+    last = QuantisedProjection(
+        source="b",
+        target="c",
+        weights=(2 * rng.integers(-60, 100, (5, second.shape[0]))).astype(np.int16),
+    )
+    late = [
+        replace(q, delays=rng.integers(0, 5, q.shape[1]).astype(np.int16))
+        for q in (first, second, last)
+    ]
+    populations = []
+    for q, channels in zip(late, (4, 6, 5), strict=True):
+        level = np.repeat(np.arange(channels) % 2, q.shape[0] // channels)
+        zero = np.zeros(level.size, np.int32)
+        registers = CubaRegisters(
+            du=np.array([900, 1800], np.int32)[level],
+            dv=np.array([90, 30], np.int32)[level],
+            vth=zero + 200,
+            bias_mant=zero,
+            bias_exp=zero,
+        )
+        populations.append(QuantisedPopulation(name=q.target, registers=registers))
+    return QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=60,
+        n_steps=20,
+        populations=tuple(populations),
+        projections=tuple(late),
+        output="c",
+    )
+
+
+def test_kernels_are_split_by_channels_and_delays_by_neurons(rng: np.random.Generator) -> None:
+    net = images(rng)
+    inputs = from_dense(rng.random((20, 2, 60)) < 0.2)
+    assert min(events.n_events for events in reference.run(net, inputs).spikes) > 50
+    assert len(split_levels(net).net.projections) == 2 + 4 + 4
+    assert_same(net, inputs)
+
+
+def test_kernels_that_levels_would_part_are_refused(rng: np.random.Generator) -> None:
+    with pytest.raises(UnsupportedError, match="a -> b: levels that part channels, or a kernel of"):
+        split_levels(images(rng, groups=2))
+    net = images(rng)
+    registers = net.populations[0].registers
+    uneven = replace(registers, dv=np.arange(registers.n, dtype=np.int32) % 2)
+    first = replace(net.populations[0], registers=uneven)
+    with pytest.raises(UnsupportedError, match="input -> a: levels that part channels"):
+        split_levels(replace(net, populations=(first, *net.populations[1:])))
 
 
 def test_an_exponent_that_rounds_a_sum_over_inputs_stays(
