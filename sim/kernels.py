@@ -63,12 +63,9 @@ def _copy_input(work, indptr, index, source_row, row, n_steps):
 
 @compiled
 def _run_sample(net, work, traces, first_row, n_steps, sample, n_samples):
-    (
-        group_start, width, size, offset, keep_u, keep_v, bias, threshold,
-        wire_start, source, kind, shift, geometry, weight_offset, weights,
-        late_start, late_step, delay_offset, delays, _, _,
-    ) = net  # fmt: skip
-    u, v, drive, total, sums, highs, fired, flags, room, events, rows = work
+    group_start, width, size, offset, keep_u, keep_v, bias, threshold = net[:8]
+    u, v, drive, fired, flags = work.u, work.v, work.drive, work.fired, work.flags
+    room, events, rows = work.room, work.events, work.rows
     u_offset, v_offset, values = traces
     zero(u, len(u))
     zero(v, len(v))
@@ -80,25 +77,8 @@ def _run_sample(net, work, traces, first_row, n_steps, sample, n_samples):
                 if position + n + FLAGS > room[p + 2]:
                     return False
                 zero(drive, n)
-                for w in range(wire_start[p], wire_start[p + 1] if t > 0 else 0):
-                    q = source[w]
-                    start, stop = rows[q, row - 1], rows[q, row]
-                    if late_start[w] < late_start[w + 1]:
-                        start = room[len(room) - 1]
-                        stop = gather(
-                            events, start, late_step, late_start[w], late_start[w + 1],
-                            delays, delay_offset[w], rows, q, first_row, row,
-                        )  # fmt: skip
-                    if kind[w] == KERNEL:
-                        convolve(
-                            drive, total, weights, weight_offset[w], geometry, w,
-                            events, start, stop, shift[w],
-                        )  # fmt: skip
-                    else:
-                        receive(
-                            drive, total, sums, highs, kind[w] == PAIRED, shift[w],
-                            weights, weight_offset[w], n, events, start, stop,
-                        )  # fmt: skip
+                if t > 0:
+                    _listen(net, work, p, first_row, row)
                 _integrate(u, v, keep_u, keep_v, bias, threshold, drive, fired, i, n)
                 rows[p + 1, row + 1] = _compact(flags, n, events, position)
                 if u_offset[p] >= 0:
@@ -106,6 +86,31 @@ def _run_sample(net, work, traces, first_row, n_steps, sample, n_samples):
                 if v_offset[p] >= 0:
                     _copy(values, v_offset[p] + at * width[p], v, i, width[p])
     return True
+
+
+@compiled
+def _listen(net, work, p, first_row, row):
+    """Add to the drive of population p what arrives through each of its wires."""
+    events, rows = work.events, work.rows
+    for w in range(net.wire_start[p], net.wire_start[p + 1]):
+        q, first, last = net.source[w], net.late_start[w], net.late_start[w + 1]
+        start, stop = rows[q, row - 1], rows[q, row]
+        if first < last:
+            start = work.room[len(work.room) - 1]
+            stop = gather(
+                events, start, net.late_step, first, last,
+                net.delays, net.delay_offset[w], rows, q, first_row, row,
+            )  # fmt: skip
+        if net.kind[w] == KERNEL:
+            convolve(
+                work.drive, work.total, net.weights, net.weight_offset[w], net.geometry, w,
+                events, start, stop, net.shift[w],
+            )  # fmt: skip
+        else:
+            receive(
+                work.drive, work.total, work.sums, work.highs, net.kind[w] == PAIRED, net.shift[w],
+                net.weights, net.weight_offset[w], net.size[p], events, start, stop,
+            )  # fmt: skip
 
 
 @compiled

@@ -96,31 +96,21 @@ def lay_out(net: QuantisedNetwork) -> tuple[tuple[str, ...], Wiring]:
     size = -(-width // LANES) * LANES
     sources = {INPUT: 0} | {name: k + 1 for k, name in enumerate(names)}
     kind, shift, weight_offset, weights = _store(wires, dict(zip(names, size, strict=True)))
-    late_start, late_step, delay_offset, delays = _late(wires)
-    fan_offset, fan_out = _fan_out(net.n_inputs, populations, wires)
-    keep_u, keep_v, bias, threshold = _neurons(populations, size)
-    wiring = Wiring(
-        group_start=group_start,
-        width=width,
-        size=size,
-        offset=np.cumsum(size) - size,
-        keep_u=keep_u,
-        keep_v=keep_v,
-        bias=bias,
-        threshold=threshold,
-        wire_start=np.cumsum([0] + [sum(w.target == name for w in wires) for name in names]),
-        source=np.array([sources[w.source] for w in wires], np.int64),
-        kind=kind,
-        shift=shift,
-        geometry=np.array([_geometry(w) for w in wires], np.int64).reshape(-1, 15),
-        weight_offset=weight_offset,
-        weights=weights,
-        late_start=late_start,
-        late_step=late_step,
-        delay_offset=delay_offset,
-        delays=delays,
-        fan_offset=fan_offset,
-        fan_out=fan_out,
+    wiring = Wiring(  # in the order of its fields, some of which are made together
+        group_start,
+        width,
+        size,
+        np.cumsum(size) - size,
+        *_neurons(populations, size),
+        np.cumsum([0] + [sum(w.target == name for w in wires) for name in names]),
+        np.array([sources[w.source] for w in wires], np.int64),
+        kind,
+        shift,
+        np.array([_geometry(w) for w in wires], np.int64).reshape(-1, 15),
+        weight_offset,
+        weights,
+        *_late(wires),
+        *_fan_out(net.n_inputs, populations, wires),
     )
     for array in wiring:
         array.flags.writeable = False

@@ -131,6 +131,7 @@ def test_kernels_and_a_pool_give_slayers_and_netxs_spikes(
     [
         (8, 2, {}),
         (8, (2, 3), {}),
+        (8, (2, 4), {}),  # silent columns at the right
         (7, 2, {}),  # a silent row below every channel
         (9, 3, {"stride": (3, 2), "padding": (0, 1), "dilation": (1, 2)}),
         (8, 2, {"stride": (1, 1), "padding": (1, 0), "dilation": (2, 1)}),  # across channels
