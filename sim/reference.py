@@ -56,9 +56,9 @@ def arriving(projection: QuantisedSynapses, sent: Sequence[Bool], t: int) -> Boo
     if projection.delays is None:
         return sent[t - 1]
     s = np.zeros_like(sent[0])
-    for j, delay in enumerate(projection.delays):
-        if delay < t:
-            s[:, j] = sent[t - 1 - delay][:, j]
+    for delay in range(min(t, int(projection.delays.max()) + 1)):
+        late = projection.delays == delay
+        s[:, late] = sent[t - 1 - delay][:, late]
     return s
 
 
