@@ -52,6 +52,8 @@ def _layer_arrays(layer: Layer) -> Items:
     else:
         channels = registers.n
         yield from _dense(forward, layer.recurrent)
+        if layer.late is not None:
+            yield "delay", layer.late
 
     def shared(values: AnyArray) -> AnyArray:
         kept = per_channel(values, channels)

@@ -4,11 +4,11 @@ netx builds a chain of layers, matrices or kernels, each optionally with a matri
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Int64
+from hetlava.arrays import AnyArray, Int16, Int64
 from hetlava.convolution import QuantisedConvolution
 from hetlava.export.lava_synapses import conv_part
 from hetlava.export.netx_weights import file_weights, weight_changes
@@ -24,11 +24,15 @@ INT16 = np.iinfo(np.int16)
 
 @dataclass(frozen=True)
 class Layer:
-    """A population of a chain, the projection that leads to it, and one onto itself if any."""
+    """A population of a chain, the projection that leads to it, and one onto itself if any.
+
+    ``late``, (n_post,), delays all that a neuron hears; netx has that for matrices.
+    """
 
     population: QuantisedPopulation
     forward: QuantisedSynapses
     recurrent: QuantisedSynapses | None
+    late: Int16 | None = None
 
 
 def netx_differences(net: QuantisedNetwork) -> list[str]:
@@ -37,7 +41,8 @@ def netx_differences(net: QuantisedNetwork) -> list[str]:
     Empty when netx gives the same spikes. Judged is a run from rest; between samples netx resets
     layer by layer, one step apart, which a network with biases notices.
     """
-    reasons = list(_wiring(net)) or list(_reach(net))
+    joined, _ = _join_output(net)
+    reasons = list(_wiring(joined)) or list(_reach(joined))
     layers = [] if reasons else layers_of(net)
     before: QuantisedSynapses | None = None
     for layer in layers:
@@ -50,14 +55,39 @@ def netx_differences(net: QuantisedNetwork) -> list[str]:
 
 def layers_of(net: QuantisedNetwork) -> list[Layer]:
     """Return the chain from the input to the output; the network must be one."""
+    net, late = _join_output(net)
     forward = {p.source: p for p in net.projections if p.source != p.target}
     loops = {p.source: p for p in net.projections if p.source == p.target}
     populations = {p.name: p for p in net.populations}
     layers, at = [], INPUT
     while (projection := forward.pop(at, None)) is not None:
         at = projection.target
-        layers.append(Layer(populations[at], projection, loops.get(at)))
+        end = late if at == net.output else None
+        layers.append(Layer(populations[at], projection, loops.get(at), end))
     return layers
+
+
+def _join_output(net: QuantisedNetwork) -> tuple[QuantisedNetwork, Int16 | None]:
+    """Join matrices to the output, each of other rows and later by one delay, to one matrix.
+
+    Returns the network and the delay of each row, None where nothing could be joined.
+    """
+    parts = [p for p in net.projections if p.target == net.output]
+    kinds = {(type(p), p.source, p.weight_exp, p.weight_bits) for p in parts}
+    steps = [np.unique(0 if p.delays is None else p.delays) for p in parts]
+    if len(parts) < 2 or len(kinds) > 1 or not isinstance(parts[0], QuantisedProjection):
+        return net, None
+    rows = np.stack([np.any(p.weights, axis=1) for p in parts])
+    if (
+        parts[0].source == net.output
+        or rows.sum(axis=0).max() > 1
+        or any(s.size > 1 for s in steps)
+    ):
+        return net, None
+    whole = replace(parts[0], weights=np.sum([p.weights for p in parts], 0, np.int16), delays=None)
+    others = tuple(p for p in net.projections if p.target != net.output)
+    late = np.concatenate(steps) @ rows
+    return replace(net, projections=(*others, whole)), late.astype(np.int16)
 
 
 def file_bias(registers: CubaRegisters) -> Int64 | None:

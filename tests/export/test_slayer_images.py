@@ -12,6 +12,7 @@ from hetlava.errors import UnsupportedError
 from hetlava.events import from_dense
 from hetlava.export.lava_import import slayer as import_slayer
 from hetlava.export.net_hdf5 import read, write
+from hetlava.export.netx_rules import netx_differences
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.sim import engine, reference
@@ -204,7 +205,7 @@ def test_delays_of_kernels_and_matrices_give_slayers_spikes(tmp_path: Path) -> N
         block.Flatten(),
         block.Dense(dict(SPREAD), 48, 12, weight_scale=3, delay=True),
         block.Recurrent(dict(SPREAD), 12, 10, weight_scale=3, delay=True),
-        block.Dense(dict(SPREAD), 10, 6, weight_scale=4),
+        block.Dense(dict(SPREAD), 10, 20, weight_scale=8),
     ]
     x, made = train(blocks, (2, 8, 6))
     net = export(tmp_path / "a.net", blocks, (2, 8, 6))
@@ -229,6 +230,26 @@ def test_delays_of_matrices_give_netxs_output(tmp_path: Path, run_netx: RunNetx)
     found = run_netx(tmp_path / "a.net", x[:, 0])
     assert np.array_equal(recording.spikes[-1].to_dense()[:, 0], found[-1])
     assert len(net.projections) > 2  # one for each delay of the output
+
+
+def test_late_outputs_are_written_so_that_netx_loads_them(
+    tmp_path: Path, run_netx: RunNetx
+) -> None:
+    block = import_slayer().block.cuba
+    blocks = [
+        block.Dense(dict(SPREAD), 12, 20, weight_scale=2),
+        block.Dense(dict(SPREAD), 20, 7, weight_scale=3, delay=True),
+    ]
+    x, made = train(blocks, (12,))
+    net = export(tmp_path / "a.net", blocks, (12,))
+    assert net.provenance["netx_changes"] == netx_differences(net) == []
+    write(tmp_path / "b.net", net)
+    assert read(tmp_path / "b.net") == net
+    with h5py.File(tmp_path / "a.net") as theirs, h5py.File(tmp_path / "b.net") as ours:
+        for key in ("weight", "delay"):
+            assert np.array_equal(theirs[f"layer/2/{key}"], ours[f"layer/2/{key}"])
+    found = run_netx(tmp_path / "b.net", x[:, 0])
+    assert np.array_equal(found[-1], made[-1][:, 0])
 
 
 def test_a_kernel_whose_output_is_late_gives_slayers_spikes(tmp_path: Path) -> None:
