@@ -39,6 +39,27 @@ def test_the_preset_of_digits_reaches_95_percent():
     assert trained("digits")[0] >= 0.95
 
 
+def test_norse_learns_digits_in_a_few_epochs_and_the_integers_lose_a_point_at_most():
+    pytest.importorskip("sklearn")
+
+    as_trained, quantised = trained("digits", trainer="norse", epochs=4, hidden=(48,))
+
+    assert as_trained >= 0.9
+    # weights, thresholds and decays are kept; what is lost is lost by truncating states
+    assert quantised >= as_trained - 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_norses_preset_of_digits_reaches_95_percent(recurrent):
+    pytest.importorskip("sklearn")
+
+    as_trained, quantised = trained("digits", trainer="norse", recurrent=recurrent)
+
+    assert as_trained >= 0.95
+    assert quantised >= as_trained - 0.01
+
+
 @pytest.mark.slow
 @pytest.mark.data
 def test_nmnist_is_learned_from_its_recordings():
