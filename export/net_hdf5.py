@@ -25,6 +25,7 @@ from hetlava.quantised import QuantisedNetwork
 
 LAYERS, SIMULATION = "layer", "simulation"
 TIMES = ("Ts", "tSample")
+EARLY = "its biases act from the first step on, as in netx; SLAYER's only once its input can arrive"
 T = TypeVar("T", int, float)
 
 
@@ -145,6 +146,7 @@ def _read_lava_dl(
     dt = _settle(f"{root.path}: dt", in_file, dt)
     n_steps = _settle(f"{root.path}: n_steps", steps_in_file, n_steps)
     changes = [text for layer in chain for text in layer.changes]
+    biased = [layer for layer in chain if np.any(layer.population.registers.bias_mant)]
     return QuantisedNetwork(
         chip=chip,
         dt=dt,
@@ -153,7 +155,11 @@ def _read_lava_dl(
         populations=tuple(layer.population for layer in chain),
         projections=tuple(p for layer in chain for p in layer.projections),
         output=chain[-1].population.name,
-        provenance={"format": "lava-dl", "netx_changes": [*changes]},
+        provenance={
+            "format": "lava-dl",
+            "netx_changes": [*changes],
+            "slayer_differences": [f"{layer.population.name}: {EARLY}" for layer in biased],
+        },
     )
 
 

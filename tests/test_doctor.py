@@ -192,6 +192,12 @@ def test_what_netx_does_not_do_as_trained_is_a_note():
     assert not findings(net, "weights_as_written")
 
 
+def test_what_slayer_does_otherwise_is_a_note():
+    net = chain(provenance={"slayer_differences": ["layer1: its biases act early"]})
+    found = the_only(net, "layers_as_trained")
+    assert (found.severity, found.where, found.text) == ("note", "layer1", "its biases act early")
+
+
 @pytest.mark.parametrize(("vth", "count"), [(2000, 0), ([300, 340, 2000], 1)])
 def test_a_small_threshold_makes_truncation_leak(vth, count):
     # 0.494 * 4096 / (200 * 32 vth) is 1 % at vth 31.6 for dv 200, 316 for dv 20

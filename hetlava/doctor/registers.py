@@ -55,6 +55,15 @@ def layers_as_trained(case: Case) -> Iterator[Finding]:
                 text=f"{what}; hetlava runs what SLAYER trained",
                 cure="none is needed here; netx gives other spikes than the training did, or fails",
             )
+    for text in _listed(case, "slayer_differences"):
+        where, _, what = str(text).partition(": ")
+        yield Finding(
+            severity="note",
+            where=where,
+            count=1,
+            text=what,
+            cure="train without biases where every spike of SLAYER's is to be met",
+        )
 
 
 def _netx_changes(case: Case) -> Iterator[tuple[str, str, int]]:

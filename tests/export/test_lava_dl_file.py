@@ -75,6 +75,12 @@ def test_registers_are_those_that_netx_hands_to_lava(lava_dl: Callable[..., Path
     assert registers.bias_mant.tolist() == bias.tolist() and set(registers.bias_exp) == {6}
 
 
+def test_biases_which_slayer_has_later_are_told(lava_dl: Callable[..., Path]) -> None:
+    assert read(lava_dl()).provenance["slayer_differences"] == []
+    (told,) = read(lava_dl(put("layer/2/bias", np.ones(N)))).provenance["slayer_differences"]  # type: ignore[misc, union-attr]
+    assert str(told).startswith("layer2: its biases act from the first step on, as in netx")
+
+
 def test_weights_that_netx_keeps_are_those_of_the_file(lava_dl: Callable[..., Path]) -> None:
     path = lava_dl()
     net = read(path)
