@@ -79,10 +79,7 @@ def build_pairs(
             words[:, one] = found.words[:, 0]
             return assigned(taus, words, found.assignment, dt, method)
     points = _Points(np.log(taus), weights, tables)
-    cells = _farthest(points, k) if method == "minimax" else _split(points, k)
-    levels, assignment = _improve(points, cells, method)
-    if method == "rms" and k > 1:
-        levels, assignment = _move(points, levels, assignment)
+    levels, assignment = _best_squares(points, k) if method == "rms" else _best_largest(points, k)
     return assigned(taus, _words(levels, largest), assignment, dt, method, optimal=False)
 
 
@@ -90,6 +87,25 @@ class _Points(NamedTuple):
     x: Float  # (n, 2) log tau
     weights: Float
     tables: list[Float]  # levels of the two words, ascending
+
+
+def _best_squares(points: _Points, k: int) -> tuple[Int64, Int64]:
+    found = _improve(points, _split(points, k), "rms")
+    return _move(points, *found) if k > 1 else found
+
+
+def _best_largest(points: _Points, k: int) -> tuple[Int64, Int64]:
+    starts = (_farthest(points, k), _split(points, k), _best_squares(points, k)[1])
+    return min(
+        (_improve(points, start, "minimax") for start in starts),
+        key=lambda found: _largest(points, found[0]),
+    )
+
+
+def _largest(points: _Points, levels: Int64) -> float:
+    """Return the largest distance of a point that counts to its pair."""
+    nearest_of = [block.min(axis=1) for _, block in _distances(points, levels, "minimax")]
+    return float(np.concatenate(nearest_of)[points.weights > 0].max())
 
 
 def _words(levels: Int | Int64, largest: tuple[int, int]) -> Int:

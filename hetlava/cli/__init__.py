@@ -14,7 +14,7 @@ HELP = (
 
 def make_app() -> typer.Typer:
     """Return the command line with every command; nothing heavy is loaded."""
-    from hetlava.cli import doctor, export, inspect, run, targets, train, verify
+    from hetlava.cli import doctor, export, inspect, place, run, targets, train, verify
 
     app = typer.Typer(
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP
@@ -25,6 +25,7 @@ def make_app() -> typer.Typer:
         run.run,
         verify.verify,
         doctor.doctor,
+        place.place,
         inspect.inspect,
         targets.targets,
     ):

@@ -5,11 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import DecayBits, Netx, Target, WeightBits
+from hetlava.cli.options import (
+    Codebook,
+    CodebookMethod,
+    CodebookPer,
+    CodebookPerCore,
+    DecayBits,
+    Netx,
+    Target,
+    WeightBits,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hetlava.hardware.core_sharing import Sharing
     from hetlava.quantised import QuantisedNetwork
     from hetlava.scaling import Precision
 
@@ -29,6 +39,10 @@ def export(
         typer.Option(help="net: lava-dl's HDF5. lava: a folder that runs with Lava alone."),
     ] = "net",
     netx: Netx = True,
+    codebook: Codebook = None,
+    codebook_per: CodebookPer = "layer",
+    codebook_method: CodebookMethod = "rms",
+    per_core: CodebookPerCore = None,
     lif: Annotated[
         str | None,
         typer.Option(
@@ -47,6 +61,7 @@ def export(
     from rich.console import Console
 
     from hetlava.errors import ValidationError
+    from hetlava.hardware.core_sharing import Sharing
     from hetlava.scaling import Precision
 
     if format not in FORMATS:
@@ -56,7 +71,13 @@ def export(
             raise ValidationError(f"--{option} belongs to --format lava")
     console = Console()
     precision = Precision(weight_bits=weight_bits, decay_bits=decay_bits, netx=netx)
-    net = _network(model, target, precision, format, console)
+    sharing = Sharing(
+        k=codebook,
+        per=codebook_per,  # type: ignore[arg-type]  # checked by the record
+        method=codebook_method,  # type: ignore[arg-type]
+        per_core=per_core,
+    )
+    net = _network(model, target, (precision, sharing), format, console)
     if format == "net":
         _write_net(out or model.with_suffix(".net"), net, console)
     else:
@@ -65,21 +86,25 @@ def export(
 
 
 def _network(
-    model: Path, target: str, precision: "Precision", format: str, console: "Console"
+    model: Path,
+    target: str,
+    rounding: "tuple[Precision, Sharing]",
+    format: str,
+    console: "Console",
 ) -> "QuantisedNetwork":
     """Return the network in integers; a trained one is rounded, with its error budget printed."""
     from hetlava.chips import chip
     from hetlava.cli.contents import read_any
     from hetlava.errors import ValidationError
+    from hetlava.hardware.core_sharing import Sharing, quantise_sharing
     from hetlava.network import Network
-    from hetlava.quantisation import quantise
     from hetlava.quantised import QuantisedNetwork
     from hetlava.report.tables import budget_tables
     from hetlava.scaling import Precision
 
     spec, read = chip(target), read_any(model)
     if isinstance(read, Network):
-        net = quantise(read, spec, precision)
+        net = quantise_sharing(read, spec, *rounding)
         for made in budget_tables(net.provenance["budget"]):  # type: ignore[arg-type]
             console.print(made)
         return net
@@ -87,10 +112,10 @@ def _network(
         raise ValidationError(f"{model}: is a recording; export takes a network")
     if format == "net":
         raise ValidationError(f"{model}: is quantised already; --format lava hands it to Lava")
-    if precision != Precision():
+    if rounding != (Precision(), Sharing()):
         raise ValidationError(
-            f"{model}: is quantised already, so --weight-bits, --decay-bits and --no-netx come too "
-            "late; give the trained model"
+            f"{model}: is quantised already, so --weight-bits, --decay-bits, --codebook and "
+            "--no-netx come too late; give the trained model"
         )
     return read
 

@@ -9,7 +9,7 @@ ModelFile = Annotated[Path, typer.Argument(help="A trained network, model.pt.")]
 NetFile = Annotated[Path, typer.Argument(help="A quantised network, model.net.")]
 Target = Annotated[str, typer.Option(help="Chip to round for: loihi1 or loihi2.")]
 Data = Annotated[str, typer.Option(help="Data set: digits, nmnist, mnist:rate, ... (README).")]
-Split = Annotated[str, typer.Option(help="Part of the data set: train or test.")]
+Split = Annotated[str, typer.Option(help="Part of the data set: train, test, valid or all.")]
 Limit = Annotated[int | None, typer.Option(help="Take the first N samples only.", min=1)]
 Threads = Annotated[int | None, typer.Option(help="Threads of the simulator.", min=1)]
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight.", min=2, max=8)]
@@ -24,4 +24,18 @@ LavaPython = Annotated[
 ]
 LavaTimeout = Annotated[
     float, typer.Option(help="Seconds without a finished sample that it is given.", min=0.1)
+]
+Codebook = Annotated[
+    int | None,
+    typer.Option(help="Let neurons share this many pairs of decays (du, dv).", min=1),
+]
+CodebookPer = Annotated[
+    str, typer.Option(help="Who shares them: layer, or core (then as many as it has, or fewer).")
+]
+CodebookMethod = Annotated[
+    str, typer.Option(help="Least mean (rms) or least largest (minimax) error of log tau.")
+]
+CodebookPerCore = Annotated[
+    int | None,
+    typer.Option("--per-core", help="Neurons to a core at most, with --codebook-per core.", min=1),
 ]

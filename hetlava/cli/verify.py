@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 from hetlava.cli.options import (
+    Codebook,
+    CodebookMethod,
+    CodebookPer,
+    CodebookPerCore,
     Data,
     DecayBits,
     LavaPython,
@@ -33,6 +37,10 @@ def verify(
     weight_bits: WeightBits = 8,
     decay_bits: DecayBits = 12,
     netx: Netx = True,
+    codebook: Codebook = None,
+    codebook_per: CodebookPer = "layer",
+    codebook_method: CodebookMethod = "rms",
+    per_core: CodebookPerCore = None,
     threads: Threads = None,
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
@@ -45,8 +53,8 @@ def verify(
 
     from hetlava.chips import chip
     from hetlava.cli.samples import load_samples
+    from hetlava.hardware.core_sharing import Sharing, quantise_sharing
     from hetlava.hardware.lava_elsewhere import located
-    from hetlava.quantisation import quantise
     from hetlava.report.ladder import climb
     from hetlava.report.tables import parity_tables
     from hetlava.scaling import Precision
@@ -55,7 +63,13 @@ def verify(
     further = located(also or (), lava_python, lava_timeout)
     net = read_model(model)
     precision = Precision(weight_bits=weight_bits, decay_bits=decay_bits, netx=netx)
-    quantised = quantise(net, chip(target), precision)
+    sharing = Sharing(
+        k=codebook,
+        per=codebook_per,  # type: ignore[arg-type]  # checked by the record
+        method=codebook_method,  # type: ignore[arg-type]
+        per_core=per_core,
+    )
+    quantised = quantise_sharing(net, chip(target), precision, sharing)
     inputs, labels = load_samples(net, data, split, limit)
     console = Console()
     with console.status("running") as status:

@@ -71,7 +71,9 @@ def test_bad_requests_are_refused_before_lava_is_needed(
 ) -> None:
     net, inputs = small
     monkeypatch.setattr(lava_graph, "enable_lava", lambda: pytest.fail("Lava was asked for"))
-    with pytest.raises(ValidationError, match="lif 'float' is unknown; known: stock, vector, levels"):
+    with pytest.raises(
+        ValidationError, match="lif 'float' is unknown; known: stock, vector, levels"
+    ):
         lava_graph.run(net, inputs, lif="float")  # type: ignore[arg-type]
     with pytest.raises(ValidationError, match="probe 'w' is unknown"):
         lava_graph.run(net, inputs, probes=("w",))
