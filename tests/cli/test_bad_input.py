@@ -127,3 +127,18 @@ def test_a_full_disk_keeps_the_old_file(hetlava, model):
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert net.read_bytes() == before
     assert sorted(p.name for p in model.parent.iterdir()) == ["model.net", "model.pt"]
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["export"], ["verify"]])
+def test_without_torch_the_line_that_installs_it_is_named(model, command):
+    hidden = (
+        "import importlib.util, sys; real = importlib.util.find_spec;"
+        "importlib.util.find_spec = lambda n, *a: None if n == 'torch' else real(n, *a);"
+        "sys.modules['torch'] = None;"
+        "from hetlava.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, *command, str(model)], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert 'pip install "hetlava[train]"' in done.stderr

@@ -76,6 +76,14 @@ def test_what_is_asked_for_stands_in_for_the_preset():
     assert config.lr == config_for("digits").lr
 
 
+def test_a_maximum_over_time_is_learned_more_slowly_unless_asked_otherwise():
+    slow = config_for("digits", trainer="norse", readout="max-over-time")
+    asked = config_for("digits", trainer="norse", readout="max-over-time", lr=0.02)
+
+    assert slow.lr < config_for("digits", trainer="norse", readout="last").lr
+    assert asked.lr == 0.02
+
+
 def test_a_preset_of_an_unknown_data_set_lists_the_known():
     with pytest.raises(ValidationError, match="known: digits, nmnist"):
         config_for("cifar")
