@@ -1,5 +1,6 @@
 """Synapses in registers: a matrix, or a kernel that convolves images, asked the same questions."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from math import prod
 from typing import NamedTuple, TypeVar
@@ -26,7 +27,7 @@ class Rows(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class QuantisedSynapses(ArrayRecord):
+class QuantisedSynapses(ArrayRecord, ABC):
     """What all synapses have in common: ends, integer weights, an exponent, delays.
 
     The spikes that arrive in a step give the target ``a = product(s) << weight_exp`` (for a
@@ -81,26 +82,26 @@ class QuantisedSynapses(ArrayRecord):
         return f"projection {self.source} -> {self.target}"
 
     @property
+    @abstractmethod
     def shape(self) -> Pair:
         """(n_post, n_pre)."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def fan_in(self) -> int:
         """The most synapses that a neuron of the target can have, those of weight 0 included."""
-        raise NotImplementedError
 
+    @abstractmethod
     def product(self, s: AnyArray) -> Int64:
         """Return the weighted sums of ``s`` (n_samples, n_pre), (n_samples, n_post)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fan_out(self) -> Int64:
         """Return the synapses of non-zero weight of each source neuron, (n_pre,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows(self) -> Rows:
         """Return every synapse of non-zero weight, by source neuron."""
-        raise NotImplementedError
 
     def signed_sums(self, active: Bool) -> tuple[Int64, Int64]:
         """Return the sums of negative and of positive weights from active sources, (n_post,) each.

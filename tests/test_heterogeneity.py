@@ -183,9 +183,11 @@ def test_a_wrong_declaration_is_refused_with_its_reason(text, reason):
 def test_any_text_is_parsed_or_refused(text):
     for declaration in (text, f"gamma:{text}", f"levels:1ms,{text}"):
         try:
-            parse(declaration)
-        except ValidationError:
-            pass
+            parsed = parse(declaration)
+        except ValidationError as error:
+            assert str(error).startswith("distribution")
+        else:
+            assert parse(str(parsed)) == parsed
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 0.0])

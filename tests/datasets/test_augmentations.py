@@ -1,5 +1,6 @@
 """Spikes added, spikes lost, time stretched: by how much, and never in place."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -54,9 +55,8 @@ def test_recordings_get_noise_of_their_own(recordings_of, rng):
 @given(TRAINS, SEEDS, st.floats(0, 1))
 def test_deletion_only_deletes(recordings_of, trains, seed, p):
     clean = recordings_of(trains)
-    left = list(events(clean))
-    for event in events(thinned(clean, p, np.random.default_rng(seed))):
-        left.remove(event)
+    kept = Counter(events(thinned(clean, p, np.random.default_rng(seed))))
+    assert kept <= Counter(events(clean))
 
 
 def test_deletion_takes_its_share(recordings_of, rng):
