@@ -9,7 +9,7 @@ demo: $(READY)
 test: $(READY)
 	$(PY) -m pytest -n auto
 test-slow: $(READY)
-	$(PY) -m pytest -n auto --slow
+	$(PY) -m pytest -n auto --slow -m slow
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
