@@ -145,7 +145,8 @@ class TrainConfig:
             )
 
 
-# chosen by the accuracy on every fifth training sample, held out from the fit
+# chosen by the accuracy on every fifth training sample, held out from the fit; the surrogate of
+# norse was chosen while its test accuracy was seen
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "digits": {"epochs": 15},
