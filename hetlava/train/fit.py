@@ -83,7 +83,7 @@ def fit(
     MissingPackageError
         If lava-dl or norse, whichever is asked for, is not installed.
     """
-    with _threads(config.threads):
+    with threads(config.threads):
         return _fit(config, train, test, checkpoint, resume, on_batch, on_epoch)
 
 
@@ -96,32 +96,56 @@ def _fit(
     on_batch: OnBatch,
     on_epoch: OnEpoch,
 ) -> Network:
-    device = choose_device(config.device)
-    data = _binned(train, config)
-    held_out = None if test is None else _binned(test, config)
-    net = build(config, data, train.n_classes).to(device)
-    optimiser = _optimiser(net, config)
-    done = 0
-    if resume:
-        if checkpoint is None:
-            raise ValidationError("resume needs the path of a checkpoint")
-        saved = read_checkpoint(checkpoint, config)
-        restore(checkpoint, saved, net, optimiser)
-        done = saved.epoch
-    elif checkpoint is not None:
-        write_checkpoint(checkpoint, config, 0, net, optimiser)
-    for epoch in range(done, config.epochs):
-        start = time.perf_counter()
-        tally = train_epoch(net, optimiser, data, config, epoch, on_batch)
-        tested = None if held_out is None else evaluate(net, held_out)
-        if checkpoint is not None:
-            write_checkpoint(checkpoint, config, epoch + 1, net, optimiser)
-        on_epoch(_metrics(config, epoch, net, tally, tested, time.perf_counter() - start))
+    data = binned(train, config)
+    held_out = None if test is None else binned(test, config)
+    net = build(config, data, train.n_classes).to(choose_device(config.device))
+    run_epochs(net, config, (data, held_out), (checkpoint, resume), on_batch, on_epoch)
     return net.to_network(config.n_steps, _provenance(config))
 
 
+def run_epochs(
+    net: TrainableNet,
+    config: TrainConfig,
+    data: tuple[Labelled, Labelled | None],
+    checkpoint: tuple[Path | None, bool] = (None, False),
+    on_batch: OnBatch = lambda done, n_batches: None,
+    on_epoch: OnEpoch = lambda metrics: None,
+) -> None:
+    """Train a network in place, from where its checkpoint is if it is to resume.
+
+    Parameters
+    ----------
+    data : (Labelled, Labelled or None)
+        What is learned from, and what is classified after every epoch.
+    checkpoint : (Path or None, bool)
+        Where it is written, and whether to go on from it.
+
+    Raises
+    ------
+    ValidationError, TrainingError, DataError, FormatError
+        As :func:`fit`.
+    """
+    path, resume = checkpoint
+    optimiser, done = _optimiser(net, config), 0
+    if resume:
+        if path is None:
+            raise ValidationError("resume needs the path of a checkpoint")
+        saved = read_checkpoint(path, config)
+        restore(path, saved, net, optimiser)
+        done = saved.epoch
+    elif path is not None:
+        write_checkpoint(path, config, 0, net, optimiser)
+    for epoch in range(done, config.epochs):
+        start = time.perf_counter()
+        tally = train_epoch(net, optimiser, data[0], config, epoch, on_batch)
+        tested = None if data[1] is None else evaluate(net, data[1])
+        if path is not None:
+            write_checkpoint(path, config, epoch + 1, net, optimiser)
+        on_epoch(_metrics(config, epoch, net, tally, tested, time.perf_counter() - start))
+
+
 @contextmanager
-def _threads(n: int) -> Iterator[None]:
+def threads(n: int) -> Iterator[None]:
     """Let PyTorch and the compiled loops use ``n`` threads inside the ``with`` block."""
     before = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(n)
@@ -139,7 +163,7 @@ def build(config: TrainConfig, data: Labelled, n_classes: int) -> TrainableNet:
     rng = np.random.default_rng(config.seed)
     sizes = (*config.hidden, n_classes)
     taus = [Taus(mem.sample(n, rng), syn.sample(n, rng)) for n in sizes]
-    net = _library(config).make(config, data.spikes.n_neurons, taus)
+    net = library(config).make(config, data.spikes.n_neurons, taus)
     first = epoch_rng(config.seed, -1)
     x, _ = next(shuffled(data, min(INIT_BATCH, data.spikes.n_samples), first))
     net.project()
@@ -147,7 +171,8 @@ def build(config: TrainConfig, data: Labelled, n_classes: int) -> TrainableNet:
     return net
 
 
-def _library(config: TrainConfig) -> Library:
+def library(config: TrainConfig) -> Library:
+    """Return the module that makes the networks of a trainer."""
     module: Library = import_module(LIBRARIES[config.trainer])
     return module
 
@@ -166,7 +191,14 @@ def choose_device(asked: str) -> torch.device:
     return torch.device(name)
 
 
-def _binned(recordings: Recordings, config: TrainConfig) -> Labelled:
+def binned(recordings: Recordings, config: TrainConfig) -> Labelled:
+    """Return the spikes of recordings in the steps of a training run.
+
+    Raises
+    ------
+    ValidationError
+        If there are none.
+    """
     if recordings.n == 0:
         raise ValidationError(f"{recordings.name}: there is no {recordings.split} recording")
     return Labelled(recordings.binned(config.dt, config.n_steps), recordings.labels)
@@ -205,5 +237,5 @@ def _provenance(config: TrainConfig) -> dict[str, Plain]:
         "trainer": config.trainer,
         "dataset": config.dataset,
         "config": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()},
-        "versions": {"torch": str(torch.__version__), **_library(config).versions()},
+        "versions": {"torch": str(torch.__version__), **library(config).versions()},
     }
