@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import numpy as np
+
 from hetlava.events import Events
 from hetlava.export import lava_graph
 from hetlava.export.lava_import import lava_unavailable
@@ -11,7 +13,12 @@ from hetlava.recording import Recording
 
 
 def _run(
-    net: QuantisedNetwork, inputs: Events, *, probes: Collection[str], threads: int | None
+    net: QuantisedNetwork,
+    inputs: Events,
+    *,
+    rng: np.random.Generator,
+    probes: Collection[str],
+    threads: int | None,
 ) -> Recording:
     """Run Lava, which starts one operating-system process per Lava process whatever is asked."""
     return lava_graph.run(net, inputs, probes=probes)

@@ -8,6 +8,7 @@ import json
 import time
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +20,7 @@ from hetlava.events import Events, from_dense
 from hetlava.export.lava_folder import PROGRAM, Lowering, write_program
 from hetlava.graph import INPUT
 from hetlava.hardware.families import Output, run_family
-from hetlava.hardware.interface import Target
+from hetlava.hardware.interface import Target, always
 from hetlava.hardware.targets import target
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording, score
@@ -144,13 +145,17 @@ def _elsewhere(name: str, python: Path, patience: float) -> Target:
         return target(name)
 
     def runner(
-        net: QuantisedNetwork, inputs: Events, *, probes: Collection[str], threads: int | None
+        net: QuantisedNetwork,
+        inputs: Events,
+        *,
+        rng: np.random.Generator,
+        probes: Collection[str],
+        threads: int | None,
     ) -> Recording:
         board = name == BOARD
         return run(net, inputs, python=python, probes=probes, patience=patience, board=board)
 
-    chip = target(name).chip
-    return Target(name=name, description=f"{name} in {python}", runner=runner, chip=chip)
+    return replace(target(name), description=f"{name} in {python}", runner=runner, missing=always)
 
 
 def _wanted(net: QuantisedNetwork, probes: Collection[str], board: bool) -> list[str]:

@@ -6,6 +6,8 @@ vth), with ``Loihi2HwCfg`` and the plug-in's adapters. Nobody has tried it on a 
 
 from collections.abc import Collection
 
+import numpy as np
+
 from hetlava.chips import LOIHI2
 from hetlava.errors import TargetError
 from hetlava.events import Events
@@ -26,7 +28,12 @@ def missing() -> str:
 
 
 def _run(
-    net: QuantisedNetwork, inputs: Events, *, probes: Collection[str], threads: int | None
+    net: QuantisedNetwork,
+    inputs: Events,
+    *,
+    rng: np.random.Generator,
+    probes: Collection[str],
+    threads: int | None,
 ) -> Recording:
     raise TargetError(f"loihi2-board: {MISSING}")
 
@@ -35,6 +42,6 @@ LOIHI2_BOARD = Target(
     name="loihi2-board",
     description="Loihi 2 by Intel's plug-in, never tried on one",
     runner=_run,
-    chip=LOIHI2.name,
+    spec=LOIHI2,
     missing=missing,
 )

@@ -10,6 +10,7 @@ from hetlava.hardware.interface import Target
 
 TARGETS: Mapping[str, str] = MappingProxyType(
     {
+        "float": "hetlava.hardware.simulators:FLOAT",
         "reference": "hetlava.hardware.simulators:REFERENCE",
         "loihi1-sim": "hetlava.hardware.simulators:LOIHI1_SIM",
         "loihi2-sim": "hetlava.hardware.simulators:LOIHI2_SIM",
@@ -22,20 +23,31 @@ TARGETS: Mapping[str, str] = MappingProxyType(
 def target(name: str) -> Target:
     """Return the target of that name; a chip's name stands for its simulator.
 
+    Targets of other packages are found by the names of their entry points.
+
     Raises
     ------
     ValidationError
         If there is none; the message lists those that exist.
     """
     listed = f"{name}-sim" if name in CHIPS else name
-    if listed not in TARGETS:
-        known = ", ".join((*TARGETS, *CHIPS))
+    if listed in TARGETS:
+        module, constant = TARGETS[listed].split(":")
+        found: Target = getattr(import_module(module), constant)
+        return found
+    others = {t.name: t for t in _plugins()}
+    if name not in others:
+        known = ", ".join((*TARGETS, *others, *CHIPS))
         raise ValidationError(f"target {name!r} is unknown; known: {known}")
-    module, constant = TARGETS[listed].split(":")
-    found: Target = getattr(import_module(module), constant)
-    return found
+    return others[name]
 
 
 def all_targets() -> tuple[Target, ...]:
     """Return every target, whether it can be used here or not."""
-    return tuple(target(name) for name in TARGETS)
+    return (*(target(name) for name in TARGETS), *_plugins())
+
+
+def _plugins() -> tuple[Target, ...]:
+    from hetlava.hardware.plugins import plugins
+
+    return plugins(TARGETS)

