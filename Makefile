@@ -21,7 +21,7 @@ setup: $(READY)
 # The stamp is older than what set-up reads exactly when the environment is stale.
 $(READY): pyproject.toml constraints.txt lava.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PIP) -c constraints.txt -e ".[train,nir,lava,report,dev]"
+	$(PIP) -c constraints.txt -e ".[train,nir,lava,report,scale,dev]"
 	$(PIP) --no-deps --ignore-requires-python -r lava.txt
 	touch $@
 

@@ -12,6 +12,12 @@ Data = Annotated[str, typer.Option(help="Data set: digits, nmnist, mnist:rate, .
 Split = Annotated[str, typer.Option(help="Part of the data set: train, test, valid or all.")]
 Limit = Annotated[int | None, typer.Option(help="Take the first N samples only.", min=1)]
 Threads = Annotated[int | None, typer.Option(help="Threads of the simulator.", min=1)]
+Workers = Annotated[
+    int, typer.Option(help="Processes to share the work among; results do not depend on it.", min=1)
+]
+Dask = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler to run on, tcp://host:8786.")
+]
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight.", min=2, max=8)]
 DecayBits = Annotated[int, typer.Option(help="Bits of a decay word.", min=1, max=12)]
 Netx = Annotated[
