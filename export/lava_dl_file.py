@@ -166,7 +166,7 @@ def _late_output(layer: SlayerLayer, where: str) -> SlayerLayer:
     late = layer.signal.delays
     if late is None or not np.any(late):
         return layer
-    if len(layer.projections) > 1 or np.any(layer.population.registers.bias_mant):
+    if len(layer.projections) > 1 or np.any(layer.population.cuba.bias_mant):
         raise UnsupportedError(
             f"{where}: delays of the output of a layer with a loop or biases; train it without"
         )

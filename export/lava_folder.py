@@ -135,7 +135,7 @@ def sample_arrays(
     arrays: dict[str, AnyArray] = {"input": inputs.to_dense()}
     for k, population in enumerate(net.populations):
         arrays[f"spikes_{k}"] = expected.spikes[k].to_dense()
-        if not population.registers.spiking:
+        if not population.cuba.spiking:
             arrays[f"v_{k}"] = expected.v[k]
     return arrays
 
@@ -146,7 +146,7 @@ def _description(net: QuantisedNetwork) -> Iterator[str]:
     yield ""
     yield f"{net.n_inputs} inputs, {net.n_steps} steps of {net.dt:g} s, populations:"
     for k, population in enumerate(net.populations):
-        registers = population.registers
+        registers = population.cuba
         levels = len(level_members(registers))
         kind = "" if registers.spiking else ", integrators without spikes"
         note = ", the output" if population.name == net.output else ""

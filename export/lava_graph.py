@@ -7,7 +7,7 @@ from typing import Any, get_args
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int64
-from hetlava.errors import ValidationError
+from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.export.lava_import import enable_lava, lava_module
 from hetlava.export.lava_levels import merge_levels, split_levels
@@ -73,6 +73,7 @@ def run(
         wanted = {g: wanted[name] for name, groups in levels.groups.items() for g in groups}
     for projection in graph.projections:
         lava_synapses(projection)
+    _check_plain(net, inputs)
     versions = enable_lava()
     start = time.perf_counter()
     apart = with_silence(inputs, _silence(net) if inputs.n_samples > 1 else 0)
@@ -87,6 +88,13 @@ def run(
     if levels:
         records = merge_levels(levels, records)
     return _recording(net, inputs, records, probes, seconds, details)
+
+
+def _check_plain(net: QuantisedNetwork, inputs: Events) -> None:
+    reset = [p.name for p in net.populations if p.reset_interval]
+    if reset or inputs.values is not None or any(q.message_bits for q in net.projections):
+        what = f"the reset interval of {reset}" if reset else "graded spikes"
+        raise UnsupportedError(f"Lava's graph does not hold {what} yet; run it on the reference")
 
 
 def with_silence(inputs: Events, n_steps: int) -> Events:
@@ -164,7 +172,7 @@ def _roots(
     neurons, senders = {}, {INPUT: EventSource(events=inputs)}
     probes = []  # a process that nobody holds is stopped by Lava
     for i, p in enumerate(net.populations):
-        process = lif_process(p.registers, lif, inputs.n_steps, inputs.n_samples)
+        process = lif_process(p.cuba, lif, inputs.n_steps, inputs.n_samples)
         record = records[p.name]
         tap = SpikeTap(record=record["spikes"], n_sent=n_sent, steps_done=steps_done[i : i + 1])
         process.s_out.connect(tap.s_in)

@@ -48,13 +48,13 @@ def split_levels(net: QuantisedNetwork) -> Levels:
         If a negative exponent rounds a sum over several groups, or there would be more processes
         than one machine starts.
     """
-    members = {p.name: level_members(p.registers) for p in net.populations}
+    members = {p.name: level_members(p.cuba) for p in net.populations}
     _check_count(net, members)
     names = _group_names(net, members)
     groups = {p: dict(zip(names[p], indices, strict=True)) for p, indices in members.items()}
     senders = {INPUT: {INPUT: np.arange(net.n_inputs)}, **groups}
     populations = [
-        replace(p, name=name, registers=_taken(p.registers, index))
+        replace(p, name=name, registers=_taken(p.cuba, index))
         for p in net.populations
         for name, index in groups[p.name].items()
     ]

@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import FormatError, UnsupportedError, ValidationError
+from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.synapses import QuantisedSynapses
 
-FORMAT = 2
-PLAIN_FORMAT = 1  # of networks of matrices without delays, which an older hetlava reads too
+FORMAT = 3
+CUBA_FORMAT = 2  # of CUBA neurons and binary spikes alone, which an older hetlava reads too
+PLAIN_FORMAT = 1  # of such networks of matrices without delays
 HEADER_MAX = 1 << 23  # [byte]; parsed JSON takes up to a hundred times its length
 SIZE_MAX = (1 << 31) - 1  # events index neurons with 32 bits
 
@@ -38,6 +40,15 @@ TOP: Kinds = {
     "projections": (list,),
 }
 POPULATION: Kinds = {"name": (str,), "scale": _NUMBER, "spiking": (bool,)}
+MODEL: Kinds = {
+    "name": (str,),
+    "scale": _NUMBER,
+    "model": (str,),
+    "options": (dict,),
+    "reset_interval": (int,),
+    "reset_offset": (int,),
+}
+MESSAGES: Kinds = {"message_bits": (int,), "port": (int,)}  # of a projection, where either is not 0
 PROJECTION: Kinds = {
     "source": (str,),
     "target": (str,),
@@ -67,7 +78,7 @@ def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
             raise ValidationError(f"{what} is {size}, a .net file holds at most {SIZE_MAX}")
     provenance = dict(net.provenance)
     record = {
-        "format": PLAIN_FORMAT if all(map(_is_plain, net.projections)) else FORMAT,
+        "format": _format(net),
         "chip": net.chip,
         "dt": float(net.dt),
         "n_inputs": int(net.n_inputs),
@@ -131,15 +142,35 @@ def checked(record: object, kinds: Kinds, where: str) -> Record:
 
 
 def _population(population: QuantisedPopulation) -> Record:
-    return {
-        "name": population.name,
-        "scale": float(population.scale),
-        "spiking": bool(population.registers.spiking),
+    shared = {"name": population.name, "scale": float(population.scale)}
+    if _is_bare(population):
+        return shared | {"spiking": bool(population.cuba.spiking)}
+    registers = population.registers
+    return shared | {
+        "model": registers.model,
+        "options": {key: kind(getattr(registers, key)) for key, kind in registers.options.items()},
+        "reset_interval": int(population.reset_interval),
+        "reset_offset": int(population.reset_offset),
     }
+
+
+def _format(net: QuantisedNetwork) -> int:
+    if not all(map(_is_bare, net.populations)) or any(map(_has_messages, net.projections)):
+        return FORMAT
+    return PLAIN_FORMAT if all(map(_is_plain, net.projections)) else CUBA_FORMAT
+
+
+def _is_bare(population: QuantisedPopulation) -> bool:
+    resets = population.reset_interval or population.reset_offset
+    return isinstance(population.registers, CubaRegisters) and not resets
 
 
 def _is_plain(projection: QuantisedSynapses) -> bool:
     return isinstance(projection, QuantisedProjection) and projection.delays is None
+
+
+def _has_messages(projection: QuantisedSynapses) -> bool:
+    return projection.message_bits > 0 or projection.port > 0
 
 
 def _projection(projection: QuantisedSynapses) -> Record:
@@ -149,6 +180,8 @@ def _projection(projection: QuantisedSynapses) -> Record:
         "weight_exp": int(projection.weight_exp),
         "weight_bits": int(projection.weight_bits),
     }
+    if _has_messages(projection):
+        shared |= {key: int(getattr(projection, key)) for key in MESSAGES}
     if not isinstance(projection, QuantisedConvolution):
         return shared
     return shared | {

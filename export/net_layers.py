@@ -45,7 +45,7 @@ def _with_flatten(chain: list[Layer]) -> Iterator[Items]:
 
 
 def _layer_arrays(layer: Layer) -> Items:
-    registers, forward = layer.population.registers, layer.forward
+    registers, forward = layer.population.cuba, layer.forward
     if isinstance(forward, QuantisedConvolution):
         channels = forward.output_shape[0]
         yield from _conv(forward)

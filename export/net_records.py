@@ -1,6 +1,6 @@
 """The group ``hetlava`` of a ``.net`` file: a whole network as a header and numbered arrays.
 
-``header`` (JSON as bytes), ``populations/<i>/<register>``, ``projections/<i>/weights`` and, where
+``header`` (JSON as bytes), ``populations/<i>/<word>``, ``projections/<i>/weights`` and, where
 there are any, ``delays``; numbers, because a population may have any name.
 """
 
@@ -12,6 +12,8 @@ from hetlava.errors import FormatError, ValidationError
 from hetlava.export.hdf5 import Group
 from hetlava.export.net_header import (
     CONVOLUTION,
+    MESSAGES,
+    MODEL,
     POPULATION,
     PROJECTION,
     SIZE_MAX,
@@ -22,18 +24,18 @@ from hetlava.export.net_header import (
 )
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.registers import neuron_model
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.synapses import QuantisedSynapses
 
 OWN = "hetlava"
-REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
 
 
 def own_arrays(net: QuantisedNetwork, differences: Sequence[str]) -> dict[str, AnyArray]:
     """Return the network as datasets by path; ``differences`` to netx are kept in the header."""
     arrays: dict[str, AnyArray] = {f"{OWN}/header": header_of(net, differences)}
     for k, population in enumerate(net.populations):
-        for name in REGISTERS:
+        for name in population.registers.words:
             arrays[f"{OWN}/populations/{k}/{name}"] = getattr(population.registers, name)
     for k, projection in enumerate(net.projections):
         arrays[f"{OWN}/projections/{k}/weights"] = projection.weights
@@ -95,16 +97,24 @@ def _populations(own: Group, records: list[object]) -> tuple[QuantisedPopulation
     _check_members(top, {str(k) for k in range(len(records))})
     populations = []
     for k, item in enumerate(records):
-        record = checked(item, POPULATION, own.where("header"))
+        record = _model_record(item, own.where("header"))
+        model = neuron_model(record.pop("model"))
+        kinds = {key: (kind,) for key, kind in model.options.items()}
+        options = checked(record.pop("options"), kinds, own.where("header"))
         group = top.group(str(k))
-        _check_members(group, set(REGISTERS))
-        shape = group.array("du").shape
-        words = {name: group.array(name, shape=shape) for name in REGISTERS}
-        registers = CubaRegisters(**words, spiking=record["spiking"])
-        populations.append(
-            QuantisedPopulation(name=record["name"], registers=registers, scale=record["scale"])
-        )
+        _check_members(group, set(model.words))
+        shape = group.array(model.words[0]).shape
+        words = {name: group.array(name, shape=shape) for name in model.words}
+        populations.append(QuantisedPopulation(registers=model(**words, **options), **record))
     return tuple(populations)
+
+
+def _model_record(item: object, where: str) -> Record:
+    if isinstance(item, dict) and "model" in item:
+        return dict(checked(item, MODEL, where))
+    record = checked(item, POPULATION, where)
+    bare = {"model": CubaRegisters.model, "options": {"spiking": record["spiking"]}}
+    return {"name": record["name"], "scale": record["scale"]} | bare
 
 
 def _projections(
@@ -118,7 +128,9 @@ def _projections(
     projections: list[QuantisedSynapses] = []
     for k, item in enumerate(records):
         is_kernel = isinstance(item, dict) and "input_shape" in item
-        record = checked(item, CONVOLUTION if is_kernel else PROJECTION, where)
+        kinds = CONVOLUTION if is_kernel else PROJECTION
+        has_messages = isinstance(item, dict) and bool(item.keys() & MESSAGES.keys())
+        record = checked(item, {**kinds, **MESSAGES} if has_messages else kinds, where)
         group = top.group(str(k))
         _check_members(group, {"weights"} | (set(group.keys()) & {"delays"}))
         if record["source"] not in sizes or record["target"] not in sizes:

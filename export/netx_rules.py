@@ -41,6 +41,9 @@ def netx_differences(net: QuantisedNetwork) -> list[str]:
     Empty when netx gives the same spikes. Judged is a run from rest; between samples netx resets
     layer by layer, one step apart, which a network with biases notices.
     """
+    beyond = list(_beyond(net))
+    if beyond:
+        return beyond
     joined, _ = _join_output(net)
     reasons = list(_wiring(joined)) or list(_reach(joined))
     layers = [] if reasons else layers_of(net)
@@ -48,9 +51,20 @@ def netx_differences(net: QuantisedNetwork) -> list[str]:
     for layer in layers:
         name = layer.population.name
         reasons += [f"{name}: {reason}" for reason in _layer(layer, before)]
-        reasons += [f"{name}: {reason}" for reason in _biases(layer.population.registers)]
+        reasons += [f"{name}: {reason}" for reason in _biases(layer.population.cuba)]
         before = layer.forward
     return reasons
+
+
+def _beyond(net: QuantisedNetwork) -> Iterator[str]:
+    for p in net.populations:
+        if p not in net.cuba_populations:
+            yield f"{p.name}: neurons of the model {p.registers.model!r}"
+        if p.reset_interval:
+            yield f"{p.name}: a reset interval, which netx is told apart from the file"
+    for q in net.projections:
+        if q.message_bits:
+            yield f"{q.label}: graded messages"
 
 
 def layers_of(net: QuantisedNetwork) -> list[Layer]:
@@ -170,7 +184,7 @@ def _kernel(
     image = before.output_shape if isinstance(before, QuantisedConvolution) else None
     if before is not None and image != q.input_shape:
         yield f"an image {q.input_shape} from {q.source}, which netx has as {image or 'a row'}"
-    registers, c_out = layer.population.registers, q.output_shape[0]
+    registers, c_out = layer.population.cuba, q.output_shape[0]
     for word in ("du", "dv", "vth"):
         if per_channel(getattr(registers, word), c_out) is None:
             yield f"{word} differs within a channel; netx holds one per channel"

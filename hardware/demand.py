@@ -28,7 +28,7 @@ def layer_of(
     net: QuantisedNetwork, p: QuantisedPopulation, chip: ChipSpec, limits: Limits
 ) -> Layer:
     """Return what the neurons of a population ask of a core, output axons aside."""
-    registers, n = p.registers, p.registers.n
+    registers, n = p.cuba, p.registers.n
     incoming = [q for q in net.projections if q.target == p.name]
     most = min(limits.neurons, n)
     tables = [encodings(chip, q, most) for q in incoming]

@@ -82,7 +82,7 @@ def _codebook(
 
     if max(p.registers.n for p in net.populations) > TRIED_MAX:
         return limits.profiles
-    n = max(len({*zip(p.registers.du, p.registers.dv, strict=True)}) for p in net.populations)
+    n = max(len({*zip(p.cuba.du, p.cuba.dv, strict=True)}) for p in net.populations)
     try:
         return -smallest(-n, -limits.profiles, lambda k: fits(share(net, -k)))
     except UnsupportedError:  # words without a time constant

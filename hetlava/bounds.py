@@ -100,7 +100,7 @@ def steady(drive: Int64, d: Int64) -> Int64:
 
 
 def bounds(net: QuantisedNetwork) -> tuple[PopulationBounds, ...]:
-    """Return the bounds of every population, in their order."""
+    """Return the bounds of every population of CUBA neurons, in their order."""
     incoming: dict[str, list[QuantisedSynapses]] = {p.name: [] for p in net.populations}
     for q in net.projections:
         incoming[q.target].append(q)
@@ -108,10 +108,14 @@ def bounds(net: QuantisedNetwork) -> tuple[PopulationBounds, ...]:
     can_spike = {p.name: np.zeros(p.registers.n, np.bool_) for p in net.populations}
     can_spike[INPUT] = np.ones(net.n_inputs, np.bool_)
     found: dict[str, PopulationBounds] = {}
+    for p in net.populations:  # of other models nothing is known but that they may spike
+        if p not in net.cuba_populations:
+            can_spike[p.name][:] = True
     for group in groups_in_order(list(members), net.projections):
-        for made in _settle([members[name] for name in group], incoming, can_spike):
+        known = [members[name] for name in group if members[name] in net.cuba_populations]
+        for made in _settle(known, incoming, can_spike):
             found[made.name] = made
-    return tuple(found[p.name] for p in net.populations)
+    return tuple(found[p.name] for p in net.cuba_populations)
 
 
 def _settle(
@@ -128,13 +132,13 @@ def _settle(
         made = [_population(p, incoming[p.name], can_spike) for p in group]
         changed = False
         for p, b in zip(group, made, strict=True):
-            able = ~b.never & p.registers.spiking
+            able = ~b.never & p.cuba.spiking
             changed |= not np.array_equal(able, can_spike[p.name])
             can_spike[p.name] = able
         if not changed or not _loops(group, incoming):
             return made
     for p in group:
-        can_spike[p.name] = np.full(p.registers.n, p.registers.spiking)
+        can_spike[p.name] = np.full(p.registers.n, p.cuba.spiking)
     return [_population(p, incoming[p.name], can_spike) for p in group]
 
 
@@ -150,7 +154,7 @@ def _population(
     incoming: Iterable[QuantisedSynapses],
     can_spike: dict[str, Bool],
 ) -> PopulationBounds:
-    registers = population.registers
+    registers = population.cuba
     low, high = np.zeros(registers.n, np.int64), np.zeros(registers.n, np.int64)
     for q in incoming:
         negative, positive = q.signed_sums(can_spike[q.source])

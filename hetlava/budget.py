@@ -45,7 +45,7 @@ def population_budget(
     above the register's largest word. ``leak`` is the relative error of the membrane's decay by
     truncation at half threshold.
     """
-    neurons, registers = population.neurons, quantised.registers
+    neurons, registers = population.neurons, quantised.cuba
     row: dict[str, Plain] = {
         "kind": "population",
         "name": population.name,

@@ -1,4 +1,4 @@
-"""Spikes as events: which neuron fired at which step of which sample."""
+"""Spikes as events: which neuron fired at which step of which sample, and how much it sent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hetlava.arrays import ArrayRecord, Bool, Int, Int64
+from hetlava.arrays import ArrayRecord, Bool, Int, Int64, cast_exactly
 from hetlava.errors import ValidationError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Events(ArrayRecord):
-    """Binary spikes of a batch of samples, compressed by step.
+    """Spikes of a batch of samples, compressed by step.
 
     The neurons that fire at step ``t`` of sample ``b`` are
     ``index[indptr[b * n_steps + t] : indptr[b * n_steps + t + 1]]``, ascending, each once.
@@ -22,6 +22,9 @@ class Events(ArrayRecord):
     n_samples, n_steps, n_neurons : int
     indptr : (n_samples * n_steps + 1,) int64
     index : (n_events,) int32
+    values : (n_events,) int32, optional
+        What was sent where spikes are graded, never 0; None where every spike is 1, also if all
+        given ones are 1.
     """
 
     n_samples: int
@@ -29,6 +32,7 @@ class Events(ArrayRecord):
     n_neurons: int
     indptr: Int64
     index: Int
+    values: Int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,6 +53,19 @@ class Events(ArrayRecord):
         if not ordered or self.indptr[-1] != self.index.size:
             raise ValidationError("events: indptr does not count the events in order")
         self._check_index()
+        if self.values is not None:
+            self._check_values(self.values)
+
+    def _check_values(self, values: Int) -> None:
+        if values.shape != self.index.shape or values.dtype != np.int32:
+            raise ValidationError(
+                f"events: values of shape {values.shape} {values.dtype}, expected "
+                f"{self.index.shape} int32"
+            )
+        if not np.all(values):
+            raise ValidationError("events: a value of 0 is no event")
+        if np.all(values == 1):
+            object.__setattr__(self, "values", None)
 
     def _check_index(self) -> None:
         if not self.index.size:
@@ -80,6 +97,7 @@ class Events(ArrayRecord):
             n_neurons=self.n_neurons,
             indptr=rows - rows[0],
             index=self.index[rows[0] : rows[-1]],
+            values=None if self.values is None else self.values[rows[0] : rows[-1]],
         )
 
     def take(self, which: npt.ArrayLike) -> "Events":
@@ -109,6 +127,7 @@ class Events(ArrayRecord):
             n_neurons=self.n_neurons,
             indptr=indptr,
             index=self.index[where],
+            values=None if self.values is None else self.values[where],
         )
 
     def counts(self) -> Int64:
@@ -120,28 +139,48 @@ class Events(ArrayRecord):
         )
         return flat.reshape(self.n_samples, self.n_neurons).astype(np.int64)
 
-    def to_dense(self) -> Bool:
-        """Return (n_steps, n_samples, n_neurons) bool."""
-        dense = np.zeros((self.n_samples * self.n_steps, self.n_neurons), bool)
-        dense[np.repeat(np.arange(len(dense)), np.diff(self.indptr)), self.index] = True
+    def sums(self) -> Int64:
+        """Return the sum of what every neuron sent in every sample, (n_samples, n_neurons)."""
+        if self.values is None:
+            return self.counts()
+        sample = np.repeat(np.arange(self.n_samples), np.diff(self.indptr[:: self.n_steps]))
+        total = np.zeros((self.n_samples, self.n_neurons), np.int64)
+        np.add.at(total, (sample, self.index), self.values)
+        return total
+
+    def to_dense(self) -> Bool | Int:
+        """Return (n_steps, n_samples, n_neurons) bool, or int32 where spikes are graded."""
+        kind = bool if self.values is None else np.int32
+        dense = np.zeros((self.n_samples * self.n_steps, self.n_neurons), kind)
+        rows = np.repeat(np.arange(len(dense)), np.diff(self.indptr))
+        dense[rows, self.index] = True if self.values is None else self.values
         shaped = dense.reshape(self.n_samples, self.n_steps, self.n_neurons)
         return np.ascontiguousarray(shaped.transpose(1, 0, 2))
 
 
 def from_dense(spikes: npt.NDArray[np.generic]) -> Events:
-    """Return the events of dense binary spikes (n_steps, n_samples, n_neurons)."""
+    """Return the events of dense spikes (n_steps, n_samples, n_neurons), graded if integers.
+
+    Raises
+    ------
+    ValidationError
+        If the shape is another, or a value is neither bool nor an integer of 32 bits.
+    """
     if spikes.ndim != 3:
         raise ValidationError(
             f"spikes of shape {spikes.shape}, expected (n_steps, n_samples, n_neurons)"
         )
     n_steps, n_samples, n_neurons = spikes.shape
     rows = np.ascontiguousarray(spikes.transpose(1, 0, 2)).reshape(n_samples * n_steps, n_neurons)
+    where = np.nonzero(rows)
+    values = None if rows.dtype == bool else cast_exactly(rows[where], np.int32, "spikes")
     return Events(
         n_samples=n_samples,
         n_steps=n_steps,
         n_neurons=n_neurons,
         indptr=np.concatenate([[0], np.cumsum(np.count_nonzero(rows, axis=1))]).astype(np.int64),
-        index=np.nonzero(rows)[1].astype(np.int32),
+        index=where[1].astype(np.int32),
+        values=values,
     )
 
 
@@ -185,4 +224,12 @@ def concatenate(parts: Iterable[Events]) -> Events:
         n_neurons=parts[0].n_neurons,
         indptr=np.concatenate([np.zeros(1, np.int64), *rows]),
         index=np.concatenate([p.index for p in parts]),
+        values=_join_values(parts),
     )
+
+
+def _join_values(parts: list[Events]) -> Int | None:
+    if all(p.values is None for p in parts):
+        return None
+    ones = (np.ones(p.n_events, np.int32) if p.values is None else p.values for p in parts)
+    return np.concatenate(list(ones))

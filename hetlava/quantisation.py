@@ -201,7 +201,7 @@ def _bias_exponent(bias: Float, chip: ChipSpec, precision: Precision) -> int:
 
 
 def _neurons(population: QuantisedPopulation, dt: float) -> CubaLI:
-    registers = population.registers
+    registers = population.cuba
     d_mem, d_syn = registers.dv, registers.du + 1
     for name, d in (("dv", d_mem), ("du", d_syn)):
         if np.any((d < 1) | (d >= 1 << DECAY_BITS)):

@@ -6,10 +6,11 @@ from typing import Literal
 
 from hetlava.arrays import ArrayRecord
 from hetlava.chips import chip
-from hetlava.errors import ValidationError
+from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.graph import check_wiring, population_sizes
 from hetlava.network import Plain, Readout, check_header, check_readout
 from hetlava.neurons.cuba import CubaRegisters, Discretisation
+from hetlava.neurons.registers import NeuronRegisters
 from hetlava.synapses import QuantisedProjection as QuantisedProjection
 from hetlava.synapses import QuantisedSynapses
 
@@ -21,14 +22,50 @@ class QuantisedPopulation(ArrayRecord):
     Attributes
     ----------
     name : str
-    registers : CubaRegisters
+    registers : NeuronRegisters
+        Neurons of one of the models of :mod:`hetlava.neurons.registers`.
     scale : float
         Units of the state per volt: ``v = scale * V``; 0 when it is not known.
+    reset_interval, reset_offset : int
+        Every ``reset_interval`` steps, 0 for never, all neurons are set to rest before a step: with
+        steps counted from 1, before those equal to ``reset_offset`` modulo the interval (Lava's
+        ``LIFReset``).
     """
 
     name: str
-    registers: CubaRegisters
+    registers: NeuronRegisters
     scale: float = 0.0
+    reset_interval: int = 0
+    reset_offset: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reset_interval < 0 or self.reset_offset < 0:
+            raise ValidationError(
+                f"population {self.name!r}: reset_interval {self.reset_interval} and reset_offset "
+                f"{self.reset_offset}, expected at least 0"
+            )
+
+    @property
+    def cuba(self) -> CubaRegisters:
+        """The registers of CUBA neurons, for what knows no others.
+
+        Raises
+        ------
+        UnsupportedError
+            If the neurons are of another model.
+        """
+        if not isinstance(self.registers, CubaRegisters):
+            raise UnsupportedError(
+                f"population {self.name!r}: this takes CUBA neurons only, these are "
+                f"{self.registers.model!r}"
+            )
+        return self.registers
+
+    def resets_before(self, t: int) -> bool:
+        """Return whether the neurons are set to rest before step ``t``, counted from 0."""
+        interval = self.reset_interval
+        return interval > 0 and (t + 1) % interval == self.reset_offset % interval
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,7 +103,23 @@ class QuantisedNetwork(ArrayRecord):
         check_header(self.dt, self.n_steps, self.readout, self.discretisation, self.reset)
         sizes = population_sizes(self.n_inputs, ((p.name, p.registers.n) for p in self.populations))
         check_wiring(sizes, self.projections, self.output)
-        check_readout(self.readout, self.population(self.output).registers.spiking)
+        self._check_ports()
+        last = self.population(self.output).registers
+        if not last.graded:  # of graded messages both the sum and the voltage are of use
+            check_readout(self.readout, last.sends)
+
+    @property
+    def cuba_populations(self) -> tuple[QuantisedPopulation, ...]:
+        """The populations of CUBA neurons, which have decay words, thresholds and biases."""
+        return tuple(p for p in self.populations if isinstance(p.registers, CubaRegisters))
+
+    def _check_ports(self) -> None:
+        for q in self.projections:
+            ports = self.population(q.target).registers.n_ports
+            if q.port >= ports:
+                raise ValidationError(
+                    f"{q.label}: port {q.port}, but the neurons of {q.target!r} have {ports}"
+                )
 
     def population(self, name: str) -> QuantisedPopulation:
         """Return the population of that name, or raise ValidationError with those there are."""

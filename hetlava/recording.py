@@ -136,10 +136,11 @@ def score(readout: Readout, spikes: Events, v: AnyArray | None) -> Float:
     Parameters
     ----------
     readout : str
-        ``spike-count`` needs ``spikes``; the voltages need ``v`` (n_steps, n_samples, n).
+        ``spike-count`` needs ``spikes``, of which graded ones count by their size; the voltages
+        need ``v`` (n_steps, n_samples, n).
     """
     if readout == "spike-count":
-        return spikes.counts().astype(np.float64)
+        return spikes.sums().astype(np.float64)
     if v is None:
         raise ValidationError(f"readout {readout!r} needs the voltage of the output")
     # integers are summed as integers, so that a mean never depends on the order of its terms

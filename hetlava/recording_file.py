@@ -43,6 +43,8 @@ def write_recording(path: Path, recording: Recording) -> None:
     }
     for i, events in enumerate(recording.spikes):
         arrays[f"indptr_{i}"], arrays[f"index_{i}"] = events.indptr, events.index
+        if events.values is not None:
+            arrays[f"values_{i}"] = events.values
     for probe in PROBES:
         traces: tuple[AnyArray, ...] = getattr(recording, probe)
         arrays |= {f"{probe}_{i}": trace for i, trace in enumerate(traces)}
@@ -85,6 +87,7 @@ def _recording(arrays: dict[str, AnyArray]) -> Recording:
             n_neurons=shape[2],
             indptr=arrays[f"indptr_{i}"],
             index=arrays[f"index_{i}"],
+            values=arrays.get(f"values_{i}"),
         )
         for i, shape in enumerate(header["shapes"])
     )

@@ -10,6 +10,7 @@ from hetlava.chips import ChipSpec
 from hetlava.errors import RuleError
 from hetlava.fixedpoint import weight_step
 from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.registers import NeuronRegisters
 from hetlava.quantised import QuantisedNetwork
 from hetlava.synapses import QuantisedSynapses
 
@@ -44,8 +45,8 @@ def outside(label: str, value: AnyArray, low: float, high: float, cure: str) -> 
 
 def decays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Decay words fit their registers."""
-    for p in net.populations:
-        du, dv = p.registers.du, p.registers.dv
+    for p in net.cuba_populations:
+        du, dv = p.cuba.du, p.cuba.dv
         cure = "clip them: the register holds no decay of none or of everything"
         yield from outside(f"{p.name}.du", du, 1 - chip.du_offset, chip.decay_max, cure)
         yield from outside(f"{p.name}.dv", dv, 0, chip.decay_max, cure)
@@ -53,19 +54,19 @@ def decays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
 
 def thresholds_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Threshold mantissas fit; a readout has none."""
-    for p in net.populations:
-        if p.registers.spiking:
+    for p in net.cuba_populations:
+        if p.cuba.spiking:
             cure = "lower v_threshold, or raise the weights"
-            yield from outside(f"{p.name}.vth", p.registers.vth, 1, chip.vth_max, cure)
+            yield from outside(f"{p.name}.vth", p.cuba.vth, 1, chip.vth_max, cure)
 
 
 def biases_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Bias mantissas and exponents fit."""
-    for p in net.populations:
+    for p in net.cuba_populations:
         low, high = -chip.bias_mant_max - 1, chip.bias_mant_max
-        yield from outside(f"{p.name}.bias_mant", p.registers.bias_mant, low, high, "lower v_leak")
+        yield from outside(f"{p.name}.bias_mant", p.cuba.bias_mant, low, high, "lower v_leak")
         yield from outside(
-            f"{p.name}.bias_exp", p.registers.bias_exp, 0, chip.bias_exp_max, "lower v_leak"
+            f"{p.name}.bias_exp", p.cuba.bias_exp, 0, chip.bias_exp_max, "lower v_leak"
         )
 
 
@@ -113,8 +114,10 @@ def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
         )
 
 
-def _cores(registers: CubaRegisters, chip: ChipSpec) -> int:
+def _cores(registers: NeuronRegisters, chip: ChipSpec) -> int:
     need = [_ceil(registers.n, chip.neurons_per_core)]
+    if not isinstance(registers, CubaRegisters):
+        return max(need)
     if chip.decay_profiles:
         pairs = np.unique(np.stack([registers.du, registers.dv]), axis=1)
         need.append(_ceil(pairs.shape[1], chip.decay_profiles))

@@ -123,7 +123,7 @@ def _taus(net: QuantisedNetwork, p: QuantisedPopulation, reference: Network | No
         unit = 1.0 / (2 << DECAY_BITS)
         keep_syn, keep_mem = (np.clip(c, unit, 1 - unit) for c in (step.alpha, step.beta))
         return -net.dt / np.log(keep_syn), -net.dt / np.log(keep_mem)
-    d_syn, d_mem = p.registers.du + chip(net.chip).du_offset, p.registers.dv
+    d_syn, d_mem = p.cuba.du + chip(net.chip).du_offset, p.cuba.dv
     for name, d in (("dv", d_mem), ("du", d_syn)):
         if np.any((d < 1) | (d >= 1 << DECAY_BITS)):
             raise UnsupportedError(
@@ -166,7 +166,7 @@ def _with_words(
     p: QuantisedPopulation, book: Codebook, du_offset: int, reference: Network | None
 ) -> QuantisedPopulation:
     d_syn, d_mem = book.words[book.assignment].T
-    registers = p.registers
+    registers = p.cuba
     bias = registers.bias_mant * (d_mem / np.maximum(registers.dv, 1))
     if reference is not None and p.scale > 0:
         # anew from the resting potential, so that it is rounded once
@@ -191,7 +191,7 @@ def _renewed(
     name = row.get("name") if isinstance(row, dict) else None
     if not isinstance(row, dict) or row.get("kind") != "population" or name not in codebooks:
         return row
-    book, registers = codebooks[str(name)], net.population(str(name)).registers
+    book, registers = codebooks[str(name)], net.population(str(name)).cuba
     errors = book.errors
     if reference is not None:
         neurons = reference.population(str(name)).neurons

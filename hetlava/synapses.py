@@ -11,6 +11,7 @@ from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int, Int16, Int64, requi
 from hetlava.errors import UnsupportedError, ValidationError
 
 DELAY_MAX = 62  # [step]; Loihi 2 has 6 bits of delay, of which one step is the synapse's own
+MESSAGE_BITS_MAX = 32  # [bit]; messages are words of 32 bits
 SIZE_MAX = 1 << 26  # weights that a matrix is made of for something else
 BLOCK = 1 << 22  # weights that are summed at a time, which bounds the memory
 
@@ -45,6 +46,10 @@ class QuantisedSynapses(ArrayRecord, ABC):
     delays : (n_pre,) int16, optional
         Steps, 0 .. 62, that the spikes of each source neuron take on top of the one that every
         spike takes (an axonal delay). None where there are none, also if all given ones are 0.
+    message_bits : int
+        Bits of the messages that are multiplied with the weights; 0 takes every message as 1.
+    port : int
+        Which input of the target's neurons they lead to.
     """
 
     source: str
@@ -53,6 +58,8 @@ class QuantisedSynapses(ArrayRecord, ABC):
     weight_exp: int = 0
     weight_bits: int = 8
     delays: Int16 | None = None
+    message_bits: int = 0
+    port: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,6 +69,12 @@ class QuantisedSynapses(ArrayRecord, ABC):
             raise ValidationError(f"{self.label}: weight_exp {self.weight_exp} outside [-16, 16]")
         if not 1 <= self.weight_bits <= 8:
             raise ValidationError(f"{self.label}: weight_bits {self.weight_bits} outside [1, 8]")
+        if not 0 <= self.message_bits <= MESSAGE_BITS_MAX:
+            raise ValidationError(
+                f"{self.label}: message_bits {self.message_bits} outside [0, {MESSAGE_BITS_MAX}]"
+            )
+        if self.port < 0:
+            raise ValidationError(f"{self.label}: port {self.port} is below 0")
         if self.delays is not None:
             self._check_delays(self.delays)
 

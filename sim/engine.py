@@ -12,6 +12,7 @@ import numpy as np
 from hetlava.arrays import AnyArray, Int, Int64
 from hetlava.errors import ValidationError
 from hetlava.events import Events
+from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording, score
 from hetlava.sim import reference
@@ -30,13 +31,16 @@ class Engine:
     net : QuantisedNetwork
     order : tuple of str
         The populations in feed-forward order.
-    wiring : Wiring
-        The same network in flat arrays.
+    wiring : Wiring or None
+        The same network in flat arrays; None for one that only the reference runs.
+    beyond : str
+        What of the network the compiled loops lack, if anything.
     """
 
     net: QuantisedNetwork
     order: tuple[str, ...]
-    wiring: Wiring
+    wiring: Wiring | None
+    beyond: str = ""
 
     def run(
         self, inputs: Events, *, probes: Collection[str] = (), threads: int | None = None
@@ -44,17 +48,25 @@ class Engine:
         """Run a batch; parameters, result and errors as for :func:`run`."""
         reference.check_run(self.net.n_inputs, inputs, probes)
         threads = _thread_count(threads)
+        if self.wiring is None or inputs.values is not None:
+            slow = reference.run(self.net, inputs, probes=probes)
+            beyond = self.beyond or "graded input"
+            return replace(slow, target="engine", details={"by-reference": beyond})
         try:
             from hetlava.sim.kernels import run_samples
         except ImportError as error:  # no numba for this Python: slower, the same numbers
             slow = reference.run(self.net, inputs, probes=probes)
             return replace(slow, target="engine", details={"without-numba": str(error)})
         start = time.perf_counter()
-        traces, synops = _no_traces(self, inputs, probes), np.zeros(inputs.n_samples, np.int64)
+        traces, synops = (
+            _no_traces(self.net, self.order, self.wiring, inputs, probes),
+            np.zeros(inputs.n_samples, np.int64),
+        )
         job = _Job(self.wiring, inputs, traces, synops, run_samples)
         spikes = dict(zip(self.order, _run_blocks(job, threads), strict=True))
-        u = _views(self, inputs, traces.u_offset, traces.values)
-        v = _views(self, inputs, traces.v_offset, traces.values)
+        sizes = dict(zip(self.order, map(int, self.wiring.width), strict=True))
+        u = _views(sizes, inputs, traces.u_offset, traces.values)
+        v = _views(sizes, inputs, traces.v_offset, traces.values)
         net, names = self.net, tuple(p.name for p in self.net.populations)
         return Recording(
             target="engine",
@@ -78,6 +90,9 @@ def prepare(net: QuantisedNetwork) -> Engine:
     UnsupportedError
         If a population has more sources than sums of 32 bits allow.
     """
+    reason = _beyond(net)
+    if reason is not None:
+        return Engine(net=net, order=(), wiring=None, beyond=reason)
     order, wiring = lay_out(net)
     return Engine(net=net, order=order, wiring=wiring)
 
@@ -108,6 +123,14 @@ def run(
         If the input has another number of channels, a probe is unknown or ``threads`` is below 1.
     """
     return prepare(net).run(inputs, probes=probes, threads=threads)
+
+
+def _beyond(net: QuantisedNetwork) -> str | None:
+    """Name what the compiled loops lack."""
+    for p in net.populations:
+        if not isinstance(p.registers, CubaRegisters) or p.reset_interval:
+            return f"{p.registers.model} neurons" + " that are reset" * bool(p.reset_interval)
+    return None
 
 
 class _Job(NamedTuple):
@@ -219,26 +242,34 @@ def _join(job: _Job, parts: list[_Part]) -> list[Events]:
     return events
 
 
-def _no_traces(engine: Engine, inputs: Events, probes: Collection[str]) -> Traces:
+def _no_traces(
+    net: QuantisedNetwork,
+    order: tuple[str, ...],
+    wiring: Wiring,
+    inputs: Events,
+    probes: Collection[str],
+) -> Traces:
     """Return room for the traces that are probed, and for the voltage that the readout needs."""
-    wiring, rows = engine.wiring, inputs.n_steps * inputs.n_samples
-    needs_v = np.array([name == engine.net.output for name in engine.order])
-    needs_v &= engine.net.readout != "spike-count"
+    rows = inputs.n_steps * inputs.n_samples
+    needs_v = np.array([name == net.output for name in order])
+    needs_v &= net.readout != "spike-count"
     sizes = [
         np.where("u" in probes, wiring.width, 0),
         np.where(needs_v | ("v" in probes), wiring.width, 0),
     ]
     size = np.concatenate(sizes) * rows
     offset = np.where(size > 0, np.cumsum(size) - size, -1).astype(np.int64)
-    n = len(engine.order)
+    n = len(order)
     return Traces(offset[:n], offset[n:], np.empty(int(size.sum()), np.int32))
 
 
-def _views(engine: Engine, inputs: Events, offsets: Int64, values: Int) -> dict[str, AnyArray]:
+def _views(
+    sizes: dict[str, int], inputs: Events, offsets: Int64, values: Int
+) -> dict[str, AnyArray]:
     shape = (inputs.n_steps, inputs.n_samples)
     rows = inputs.n_steps * inputs.n_samples
     return {
-        name: values[at : at + rows * n].reshape(*shape, int(n))
-        for name, at, n in zip(engine.order, offsets, engine.wiring.width, strict=True)
+        name: values[at : at + rows * n].reshape(*shape, n)
+        for (name, n), at in zip(sizes.items(), offsets, strict=True)
         if at >= 0
     }

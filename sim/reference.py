@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from hetlava.arrays import Bool, Int
+from hetlava.arrays import AnyArray, Int
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.fixedpoint import shift, wrap_int32
 from hetlava.graph import INPUT
-from hetlava.neurons.cuba import CubaState, step
+from hetlava.neurons.registers import NeuronState
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import PROBES, Recording, score
 from hetlava.sim.synops import effective_synops
@@ -36,23 +36,25 @@ def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) 
     check_run(net.n_inputs, inputs, probes)
     start = time.perf_counter()
     x = inputs.to_dense()
-    states = {p.name: _rest(inputs.n_samples, p.registers.n) for p in net.populations}
-    history: dict[str, list[CubaState]] = {p.name: [] for p in net.populations}
-    sent: dict[str, list[Bool]] = {INPUT: list(x), **{name: [] for name in states}}
+    rest = {p.name: p.registers.rest(inputs.n_samples) for p in net.populations}
+    states = dict(rest)
+    history: dict[str, list[NeuronState]] = {p.name: [] for p in net.populations}
+    sent: dict[str, list[AnyArray]] = {INPUT: list(x), **{name: [] for name in states}}
     for t in range(inputs.n_steps):
-        a_in = {p.name: np.zeros_like(states[p.name].u) for p in net.populations}
+        a_in = {p.name: _silence(p.registers.n_ports, rest[p.name]) for p in net.populations}
         for projection in net.projections if t else ():
             s = arriving(projection, sent[projection.source], t)
-            a_in[projection.target] += synaptic_input(projection, s)
+            a_in[projection.target][projection.port] += synaptic_input(projection, s)
         for p in net.populations:
-            states[p.name] = step(p.registers, states[p.name], a_in[p.name])
+            before = rest[p.name] if p.resets_before(t) else states[p.name]
+            states[p.name] = p.registers.step(before, a_in[p.name])
             history[p.name].append(states[p.name])
             sent[p.name].append(states[p.name].s)
     return _recording(net, inputs, history, probes, time.perf_counter() - start)
 
 
-def arriving(projection: QuantisedSynapses, sent: Sequence[Bool], t: int) -> Bool:
-    """Return which spikes arrive at step ``t``, of those sent at each step, (n_samples, n_pre)."""
+def arriving(projection: QuantisedSynapses, sent: Sequence[AnyArray], t: int) -> AnyArray:
+    """Return what arrives at step ``t`` of what was sent at each step, (n_samples, n_pre)."""
     if projection.delays is None:
         return sent[t - 1]
     s = np.zeros_like(sent[0])
@@ -62,8 +64,10 @@ def arriving(projection: QuantisedSynapses, sent: Sequence[Bool], t: int) -> Boo
     return s
 
 
-def synaptic_input(projection: QuantisedSynapses, s: Bool) -> Int:
-    """Return what spikes (n_samples, n_pre) give to the target, (n_samples, n_post) int32."""
+def synaptic_input(projection: QuantisedSynapses, s: AnyArray) -> Int:
+    """Return what messages (n_samples, n_pre) give to the target, (n_samples, n_post) int32."""
+    if not projection.message_bits:
+        s = s != 0
     return wrap_int32(shift(projection.product(s), projection.weight_exp))
 
 
@@ -78,15 +82,14 @@ def check_run(n_inputs: int, inputs: Events, probes: Collection[str]) -> None:
         raise ValidationError(f"probe {unknown[0]!r} is unknown; known: {', '.join(PROBES)}")
 
 
-def _rest(n_samples: int, n: int) -> CubaState:
-    zero = np.zeros((n_samples, n), np.int32)
-    return CubaState(zero, zero, zero.astype(bool))
+def _silence(n_ports: int, rest: NeuronState) -> Int:
+    return np.zeros((n_ports, *rest.u.shape), np.int32)
 
 
 def _recording(
     net: QuantisedNetwork,
     inputs: Events,
-    history: dict[str, list[CubaState]],
+    history: dict[str, list[NeuronState]],
     probes: Collection[str],
     seconds: float,
 ) -> Recording:

@@ -138,7 +138,7 @@ def _neurons(
         ]
         return np.concatenate(parts)
 
-    r = [p.registers for p in populations]
+    r = [p.cuba for p in populations]
     return (
         padded([full - 1 - x.du for x in r], 0, np.uint32),
         padded([full - x.dv for x in r], 0, np.uint32),

@@ -113,3 +113,33 @@ def test_events_are_checked(case):
     change, reason = WRONG[case]
     with pytest.raises(ValidationError, match=reason):
         replace(good, **change)
+
+
+def test_graded_spikes_keep_their_sizes(rng: np.random.Generator) -> None:
+    dense = rng.integers(-2, 3, (4, 3, 5)).astype(np.int32)
+    events = from_dense(dense)
+    assert np.array_equal(events.to_dense(), dense)
+    assert events.to_dense().dtype == np.int32
+    assert np.array_equal(events.sums(), dense.sum(axis=0))
+    assert np.array_equal(events.counts(), np.count_nonzero(dense, axis=0))
+    assert concatenate([events.samples(0, 1), events.samples(1, 3)]) == events
+    assert np.array_equal(events.take([2, 0]).to_dense(), dense[:, [2, 0]])
+
+
+def test_spikes_of_one_are_binary() -> None:
+    ones = np.ones((2, 1, 3), np.int32)
+    assert from_dense(ones) == from_dense(ones.astype(bool))
+    assert from_dense(ones).values is None
+
+
+def test_a_message_that_is_no_integer_is_refused() -> None:
+    with pytest.raises(ValidationError, match="do not fit int32"):
+        from_dense(np.full((1, 1, 1), 0.5))
+
+
+def test_values_fit_their_events() -> None:
+    events = from_dense(np.eye(3, dtype=bool)[:, None, :])
+    with pytest.raises(ValidationError, match="values of shape"):
+        replace(events, values=np.ones(2, np.int32))
+    with pytest.raises(ValidationError, match="a value of 0 is no event"):
+        replace(events, values=np.zeros(3, np.int32))

@@ -19,7 +19,7 @@ def neurons_can_spike(case: Case) -> Iterator[Finding]:
         if np.any(b.never):
             k = int(np.argmax(b.never))
             text += f": neuron {k} reaches v = {b.v_high[k]} at most, "
-            text += f"its threshold is {p.registers.vth[k] << STATE_SHIFT}"
+            text += f"its threshold is {p.cuba.vth[k] << STATE_SHIFT}"
         severity: Severity = "error" if np.all(b.never) else "warning"
         cure = "lower its threshold, raise its weights or its bias, or remove it"
         yield from neurons(severity, p.name, b.never, text, cure)
@@ -46,7 +46,7 @@ def sums_fit(case: Case) -> Iterator[Finding]:
 def currents_stay(case: Case) -> Iterator[Finding]:
     """The current does not wrap to the other sign."""
     for p, b in case.populations():
-        d = p.registers.du.astype(np.int64) + 1
+        d = p.cuba.du.astype(np.int64) + 1
         worst = _largest(b.drive_low, b.drive_high, d)
         text = (
             f"can leave {-HALF} .. {HALF} and turn its sign: the worst input takes it to {worst}, "
@@ -60,9 +60,9 @@ def currents_stay(case: Case) -> Iterator[Finding]:
 def voltages_stay(case: Case) -> Iterator[Finding]:
     """The voltage is not clipped."""
     for p, b in case.populations():
-        bias = bias_value(p.registers.bias_mant, p.registers.bias_exp).astype(np.int64)
+        bias = bias_value(p.cuba.bias_mant, p.cuba.bias_exp).astype(np.int64)
         low, high = np.maximum(b.u_low, -HALF) + bias, np.minimum(b.u_high, HALF) + bias
-        worst = _largest(low, high, p.registers.dv.astype(np.int64))
+        worst = _largest(low, high, p.cuba.dv.astype(np.int64))
         text = (
             f"can be clipped to {-LIMIT} .. {LIMIT}: the worst input would take it to {worst}, "
             f"{_lasting(b.saturation_share)}"

@@ -50,8 +50,8 @@ class Case(NamedTuple):
     bounds: tuple[PopulationBounds, ...]
 
     def populations(self) -> Iterator[tuple[QuantisedPopulation, PopulationBounds]]:
-        """Yield every population with its bounds."""
-        yield from zip(self.net.populations, self.bounds, strict=True)
+        """Yield every population that has bounds with them."""
+        yield from zip(self.net.cuba_populations, self.bounds, strict=True)
 
 
 Rule = Callable[[Case], Iterator[Finding]]

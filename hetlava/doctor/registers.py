@@ -76,15 +76,15 @@ def _netx_changes(case: Case) -> Iterator[tuple[str, str, int]]:
 
 def leak_exists(case: Case) -> Iterator[Finding]:
     """Voltages leak."""
-    for p in case.net.populations:
+    for p in case.net.cuba_populations:
         text = "decay word 0: the voltage never leaks, and adds up its input for ever"
         cure = "a larger dt or a shorter tau_mem, unless integrators are meant"
-        yield from neurons("warning", f"{p.name}.dv", p.registers.dv == 0, text, cure)
+        yield from neurons("warning", f"{p.name}.dv", p.cuba.dv == 0, text, cure)
 
 
 def memory_exists(case: Case) -> Iterator[Finding]:
     """States last longer than one step."""
-    for p in case.net.populations:
+    for p in case.net.cuba_populations:
         for name, d in _words(p):
             text = (
                 f"the largest decay words, {case.chip.decay_max} and above: next to nothing is kept"
@@ -95,7 +95,7 @@ def memory_exists(case: Case) -> Iterator[Finding]:
 
 def time_constants_resolved(case: Case) -> Iterator[Finding]:
     """Decay words are large enough to tell time constants apart."""
-    for p in case.net.populations:
+    for p in case.net.cuba_populations:
         for name, d in _words(p):
             coarse = (d > 0) & (d < COARSE_WORD)
             if np.any(coarse):
@@ -126,12 +126,12 @@ def words_kept(case: Case) -> Iterator[Finding]:
 
 def truncation_small(case: Case) -> Iterator[Finding]:
     """Truncating the voltage adds little to its leak."""
-    for p in case.net.populations:
-        if not p.registers.spiking:
+    for p in case.net.cuba_populations:
+        if not p.cuba.spiking:
             continue
-        half = p.registers.vth * float(1 << STATE_SHIFT) / 2
-        leak = truncation_leak(np.maximum(p.registers.dv, 1), half)
-        large = (leak > LEAK) & (p.registers.dv > 0)
+        half = p.cuba.vth * float(1 << STATE_SHIFT) / 2
+        leak = truncation_leak(np.maximum(p.cuba.dv, 1), half)
+        large = (leak > LEAK) & (p.cuba.dv > 0)
         if np.any(large):
             text = (
                 "truncating the voltage changes its decay at half threshold by up to "
@@ -149,4 +149,4 @@ def _listed(case: Case, key: str) -> Sequence[Any]:
 
 def _words(p: QuantisedPopulation) -> tuple[tuple[str, AnyArray], tuple[str, AnyArray]]:
     """Return the decays as the core applies them, by the name of their register."""
-    return ("du", p.registers.du + 1), ("dv", p.registers.dv)
+    return ("du", p.cuba.du + 1), ("dv", p.cuba.dv)

@@ -15,7 +15,9 @@ hetlava keeps the discrete form that Loihi and SLAYER share; a weight is what on
     alpha = 1 - dt / tau_syn,   beta = 1 - dt / tau_mem               (euler)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -31,6 +33,7 @@ from hetlava.fixedpoint import (
     wrap_int32,
     wrap_once,
 )
+from hetlava.neurons.registers import NeuronRegisters
 
 Discretisation = Literal["exponential", "euler"]
 
@@ -135,7 +138,7 @@ def step_float(c: Coefficients, state: CubaFloatState, drive: Float) -> CubaFloa
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class CubaRegisters(ArrayRecord):
+class CubaRegisters(NeuronRegisters):
     """CUBA neurons as a Loihi core holds them, one word per neuron, with Lava's names.
 
     Attributes
@@ -152,6 +155,10 @@ class CubaRegisters(ArrayRecord):
         False for a readout, which never spikes.
     """
 
+    model: ClassVar[str] = "cuba"
+    words: ClassVar[tuple[str, ...]] = ("du", "dv", "vth", "bias_mant", "bias_exp")
+    options: ClassVar[Mapping[str, type]] = MappingProxyType({"spiking": bool})
+
     du: Int
     dv: Int
     vth: Int
@@ -161,13 +168,7 @@ class CubaRegisters(ArrayRecord):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        n, full = self.du.size, 1 << DECAY_BITS
-        for name in ("du", "dv", "vth", "bias_mant", "bias_exp"):
-            value = getattr(self, name)
-            if value.shape != (n,) or value.dtype != np.int32:
-                raise ValidationError(
-                    f"{name}: shape {value.shape} {value.dtype}, expected ({n},) int32"
-                )
+        full = 1 << DECAY_BITS
         require(self.du, (self.du >= -1) & (self.du < full), "du", f"are outside [-1, {full - 1}]")
         require(self.dv, (self.dv >= 0) & (self.dv <= full), "dv", f"are outside [0, {full}]")
         require(self.vth, (self.vth >= 0) & (self.vth <= 1 << 17), "vth", "are outside [0, 2^17]")
@@ -176,9 +177,18 @@ class CubaRegisters(ArrayRecord):
         require(self.bias_exp, np.abs(self.bias_exp) <= 15, "bias_exp", "are outside [-15, 15]")
 
     @property
-    def n(self) -> int:
-        """Number of neurons."""
-        return int(self.du.size)
+    def sends(self) -> bool:
+        """Whether the neurons spike."""
+        return self.spiking
+
+    def rest(self, n_samples: int) -> "CubaState":
+        """Return the state before the first step."""
+        zero = np.zeros((n_samples, self.n), np.int32)
+        return CubaState(zero, zero, zero.astype(bool))
+
+    def step(self, state: "CubaState", a_in: Int) -> "CubaState":
+        """Advance one step, see :func:`step`."""
+        return step(self, state, a_in[0])
 
 
 class CubaState(NamedTuple):

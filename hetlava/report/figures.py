@@ -44,7 +44,7 @@ def draw_ladder(
 
 def _taus(axes: Any, net: Network, quantised: QuantisedNetwork) -> None:
     float_ms = np.concatenate([p.neurons.tau_mem for p in net.populations]) * 1e3
-    words = np.concatenate([p.registers.dv for p in quantised.populations])
+    words = np.concatenate([p.cuba.dv for p in quantised.populations])
     bins = np.geomspace(float_ms.min() * 0.95, float_ms.max() * 1.05, 31)
     axes.hist(float_ms, bins, color=GREY, label="trained (float)")
     rounded = decay_tau(words, net.dt) * 1e3

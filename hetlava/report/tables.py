@@ -10,7 +10,7 @@ from hetlava.arrays import AnyArray
 from hetlava.chips import ChipSpec
 from hetlava.fixedpoint import decay_tau
 from hetlava.network import Network
-from hetlava.neurons.cuba import CubaLIF
+from hetlava.neurons.cuba import CubaLIF, CubaRegisters
 from hetlava.parity import Interval, Parity
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
@@ -172,10 +172,14 @@ def _population_rows(net: Network | QuantisedNetwork) -> Iterable[Sequence[objec
             threshold: AnyArray | None = (
                 neurons.v_threshold if isinstance(neurons, CubaLIF) else None
             )
-        else:
+        elif isinstance(p.registers, CubaRegisters):  # type: ignore[union-attr]
             registers = p.registers  # type: ignore[union-attr]
             taus = decay_tau(registers.dv, net.dt), decay_tau(registers.du + 1, net.dt)
             threshold = registers.vth if registers.spiking else None
+        else:
+            n, model = p.registers.n, p.registers.model  # type: ignore[union-attr]
+            yield p.name, n, model, "-", "-", ", ".join(sources[p.name]) or "-"
+            continue
         yield (
             p.name,
             taus[0].size,

@@ -61,8 +61,8 @@ def test_a_header_that_lies_is_named(
 
 
 def test_a_newer_format_is_named(net_file: Path) -> None:
-    edit(net_file, lambda h: h.update(format=3, new_key=1))
-    with pytest.raises(UnsupportedError, match="format 3, this hetlava reads up to 2"):
+    edit(net_file, lambda h: h.update(format=4, new_key=1))
+    with pytest.raises(UnsupportedError, match="format 4, this hetlava reads up to 3"):
         read(net_file)
 
 

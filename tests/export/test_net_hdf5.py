@@ -147,3 +147,18 @@ def test_a_disk_that_fills_up_midway_leaves_the_old_file(net_file: Path) -> None
     )
     assert "the old file stays" in done.stdout
     assert net_file.read_bytes() == old and list(net_file.parent.iterdir()) == [net_file]
+
+
+def test_what_older_formats_lack_is_kept(
+    rng: np.random.Generator, random_network: RandomNetwork, tmp_path: Path
+) -> None:
+    net, _ = random_network(rng)
+    first = replace(net.populations[0], reset_interval=8, reset_offset=3)
+    graded = replace(net.projections[0], message_bits=24)
+    net = replace(
+        net,
+        populations=(first, *net.populations[1:]),
+        projections=(graded, *net.projections[1:]),
+    )
+    write(tmp_path / "a.net", net)
+    assert read(tmp_path / "a.net") == net

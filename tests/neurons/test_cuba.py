@@ -75,9 +75,7 @@ def test_a_readout_is_the_same_neuron_without_its_spikes(neuron, u, v, a_in):
 
 
 def test_a_step_leaves_its_state_alone(rng):
-    registers = CubaRegisters(
-        **{n: np.ones(3, np.int32) for n in CubaRegisters.__annotations__ if n != "spiking"}
-    )
+    registers = CubaRegisters(**dict.fromkeys(CubaRegisters.words, np.ones(3, np.int32)))
     state = CubaState(*(rng.integers(0, 999, (2, 3)).astype(np.int32) for _ in "uv"), None)
     kept = state.u.copy(), state.v.copy()
     step(registers, state, np.ones((2, 3), np.int32))
