@@ -4,11 +4,13 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
-from hetlava.chips import CHIPS, LOIHI1, LOIHI2, chip
+from hetlava.chips import CHIPS, LOIHI1, LOIHI2, OTHERS, chip, described
 from hetlava.errors import ValidationError
 
+EVERY = [described(name) for name in (*CHIPS, *OTHERS)]
 
-@pytest.mark.parametrize("spec", CHIPS.values(), ids=CHIPS)
+
+@pytest.mark.parametrize("spec", EVERY, ids=[spec.name for spec in EVERY])
 def test_every_number_has_a_source(spec):
     numbers = {field.name for field in fields(spec)} - {"name", "sources"}
     assert set(spec.sources) == numbers
@@ -18,6 +20,18 @@ def test_every_number_has_a_source(spec):
 @pytest.mark.parametrize("spec", CHIPS.values(), ids=CHIPS)
 def test_a_chip_is_found_by_its_name(spec):
     assert chip(spec.name) is spec
+
+
+@pytest.mark.parametrize("name", (*CHIPS, *OTHERS))
+def test_a_chip_of_any_kind_is_described_under_its_name(name):
+    assert described(name).name == name
+
+
+def test_a_chip_of_another_kind_is_no_digital_one():
+    with pytest.raises(ValidationError, match="'brainscales2' has other neurons than a Loihi core"):
+        chip("brainscales2")
+    with pytest.raises(ValidationError, match="'loihi3' is unknown; known: loihi1, .*dynapse2"):
+        described("loihi3")
 
 
 def test_an_unknown_chip_lists_the_known():

@@ -7,7 +7,7 @@ import numpy as np
 from rich.table import Table
 
 from hetlava.arrays import AnyArray
-from hetlava.chips import ChipSpec
+from hetlava.chips import Sourced
 from hetlava.fixedpoint import decay_tau
 from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLIF, CubaRegisters
@@ -196,11 +196,11 @@ def _range(values: Any) -> str:
     return f"{low:.2g}..{float(np.median(values)):.2g}..{high:.2g}"
 
 
-def chip_table(chip: ChipSpec) -> Table:
+def chip_table(chip: Sourced) -> Table:
     """Return every limit of a chip with its source and how far it can be trusted."""
     rows = [
         (name, getattr(chip, name), source.status, source.text)
-        for name, source in chip.sources.items()
+        for name, source in ((name, chip.sources[name]) for name in chip.limits())
     ]
     made = table(f"{chip.name}: limits", ("limit", "value", "status", "source"), rows)
     made.columns[3].justify = "left"
