@@ -8,6 +8,7 @@ from hetlava.arrays import AnyArray, Bool, Int16, Int64, cast_exactly
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
 from hetlava.export.lava_dl_images import conv_layer, flatten, input_neurons, pool_layer
+from hetlava.export.lava_dl_neurons import neurons
 from hetlava.export.lava_dl_parts import (
     Signal,
     SlayerLayer,
@@ -16,7 +17,6 @@ from hetlava.export.lava_dl_parts import (
     delays,
     in_file,
     layer_name,
-    registers,
     sizes,
     weights,
 )
@@ -99,7 +99,7 @@ def dense_layer(group: Group, signal: Signal) -> SlayerLayer:
         ]
         projections[0] = replace(projections[0], delays=late_input)
     return SlayerLayer(
-        QuantisedPopulation(name=name, registers=registers(group, n, n)),
+        QuantisedPopulation(name=name, registers=neurons(group, n, n)),
         tuple(projections),
         Signal(name, (n,), late),
         changes + told,
@@ -166,7 +166,7 @@ def _late_output(layer: SlayerLayer, where: str) -> SlayerLayer:
     late = layer.signal.delays
     if late is None or not np.any(late):
         return layer
-    if len(layer.projections) > 1 or np.any(layer.population.cuba.bias_mant):
+    if len(layer.projections) > 1 or not layer.population.registers.stays_at_rest:
         raise UnsupportedError(
             f"{where}: delays of the output of a layer with a loop or biases; train it without"
         )

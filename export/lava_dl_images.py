@@ -8,6 +8,7 @@ from hetlava.arrays import Int16
 from hetlava.convolution import Padding, QuantisedConvolution, Shape
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
+from hetlava.export.lava_dl_neurons import neurons
 from hetlava.export.lava_dl_parts import (
     Signal,
     SlayerLayer,
@@ -18,7 +19,6 @@ from hetlava.export.lava_dl_parts import (
     layer_name,
     limited,
     pair,
-    registers,
     sizes,
     weights,
 )
@@ -57,7 +57,9 @@ def input_neurons(group: Group) -> SlayerLayer:
             weights=weights(group, "weight", weight).reshape(1, 1, 1, 1),
             input_shape=(1, 1, n),
         )
-    population = QuantisedPopulation(name=name, registers=registers(group, n, shape[0]))
+    population = QuantisedPopulation(
+        name=name, registers=neurons(group, n, shape[0], at_input=True)
+    )
     change = f"{group.name}: neurons at the input, to which netx leads no spikes"
     return SlayerLayer(population, (projection,), Signal(name, shape), (change,))
 
@@ -135,7 +137,7 @@ def _seen(
             f"{group.where('shape')}: {sizes(group)}, but the kernel makes "
             f"{projection.output_shape} of {projection.input_shape}"
         )
-    population = QuantisedPopulation(name=name, registers=registers(group, n, shape[0]))
+    population = QuantisedPopulation(name=name, registers=neurons(group, n, shape[0]))
     late = delays(group, shape[0])
     if late is not None and np.any(late):
         changes += (f"{group.name}/delay: netx drops the delays of a kernel",)

@@ -11,18 +11,9 @@ from hetlava.arrays import AnyArray, Int, Int16, Int64, as_vector, cast_exactly,
 from hetlava.convolution import Shape
 from hetlava.errors import FormatError, UnsupportedError, ValidationError
 from hetlava.export.hdf5 import Group
-from hetlava.export.netx_rules import NETX_BIAS_EXP
 from hetlava.graph import INPUT
-from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedPopulation
 from hetlava.synapses import Pair, QuantisedSynapses
-
-NEURON_TYPES = ("LOIHI", "CUBA")
-NEURON_KEYS = {"type", "iDecay", "vDecay", "vThMant"}
-# the value that changes nothing; another one asks for what netx drops without a word
-NEURON_OPTIONS = {"refDelay": 1, "gradedSpike": 0, "wgtExp": 0, "weight_exp": 0, "messageBits": 0}
-# of SLAYER's surrogate gradient, without effect on a run
-TRAINING_KEYS = {"scaleRho", "tauRho", "theta"}
 
 
 @dataclass(frozen=True)
@@ -61,32 +52,6 @@ class SlayerLayer:
 def layer_name(group: Group) -> str:
     """Return ``layer<k>``."""
     return f"layer{group.name.rpartition('/')[2]}"
-
-
-def registers(group: Group, n: int, channels: int) -> CubaRegisters:
-    """Return the neurons of a layer; values are one for all, one per channel or one per neuron."""
-    neuron = group.group("neuron")
-    kind = neuron.text("type")
-    if kind not in NEURON_TYPES:
-        raise UnsupportedError(
-            f"{neuron.where('type')}: neurons {kind!r} are not read; known: {NEURON_TYPES}"
-        )
-    check_keys(neuron, NEURON_KEYS, {*NEURON_OPTIONS, *TRAINING_KEYS})
-    for key, harmless in NEURON_OPTIONS.items():
-        if key in neuron.keys() and np.any(limited(neuron, key, n, channels) != harmless):
-            raise UnsupportedError(
-                f"{neuron.where(key)}: only {harmless} is read; netx ignores it or differs"
-            )
-    bias = vector(group, "bias", n, channels) if "bias" in group.keys() else np.zeros(n, np.int32)
-    with in_file(neuron):
-        return CubaRegisters(
-            # the file holds the chip's decay, Lava's register du is one less
-            du=vector(neuron, "iDecay", n, channels) - np.int32(1),
-            dv=vector(neuron, "vDecay", n, channels),
-            vth=vector(neuron, "vThMant", n, channels),
-            bias_mant=bias,
-            bias_exp=np.full(n, NETX_BIAS_EXP, np.int32),
-        )
 
 
 def limited(group: Group, key: str, n: int, channels: int | None = None) -> AnyArray:

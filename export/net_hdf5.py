@@ -146,7 +146,7 @@ def _read_lava_dl(
     dt = _settle(f"{root.path}: dt", in_file, dt)
     n_steps = _settle(f"{root.path}: n_steps", steps_in_file, n_steps)
     changes = [text for layer in chain for text in layer.changes]
-    biased = [layer for layer in chain if np.any(layer.population.cuba.bias_mant)]
+    biased = [layer for layer in chain if not layer.population.registers.stays_at_rest]
     return QuantisedNetwork(
         chip=chip,
         dt=dt,

@@ -77,6 +77,14 @@ class NeuronRegisters(ArrayRecord, ABC):
         """Whether the neurons ever send anything; a readout of voltages does not."""
         return True
 
+    @property
+    def stays_at_rest(self) -> bool:
+        """Whether nothing happens while nothing arrives, as with neurons without a bias."""
+        rest = self.rest(1)
+        after = self.step(rest, np.zeros((self.n_ports, 1, self.n), np.int32))
+        fields = (*self.state, "s")
+        return all(np.array_equal(getattr(after, f), getattr(rest, f)) for f in fields)
+
     @abstractmethod
     def rest(self, n_samples: int) -> NeuronState:
         """Return the state before the first step."""

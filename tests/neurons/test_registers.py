@@ -33,6 +33,17 @@ def test_a_population_is_reset_before_the_steps_that_lava_resets() -> None:
         QuantisedPopulation(name="p", registers=registers, reset_interval=-1)
 
 
+@pytest.mark.parametrize(
+    ("bias_mant", "bias_exp", "still"), [(0, 6, True), (1, 0, False), (1, -1, True)]
+)
+def test_neurons_stay_at_rest_unless_a_bias_moves_them(
+    bias_mant: int, bias_exp: int, still: bool
+) -> None:
+    words = dict.fromkeys(("du", "dv", "vth"), np.ones(2, np.int32))
+    words |= {"bias_mant": np.full(2, bias_mant, "i4"), "bias_exp": np.full(2, bias_exp, "i4")}
+    assert neuron_model("cuba")(**words).stays_at_rest is still
+
+
 def test_what_takes_cuba_neurons_only_refuses_others() -> None:
     class Silent(NeuronRegisters):
         model, words = "silent", ()
