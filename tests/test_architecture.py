@@ -35,14 +35,31 @@ LAYERS = (
 )
 RANK = {name: rank for rank, line in enumerate(LAYERS) for name in line.split()}
 
-HEAVY = ("torch", "lava", "norse", "tonic", "sklearn", "nir", "nirtorch", "scipy", "matplotlib")
+HEAVY = (
+    "torch",
+    "triton",
+    "lava",
+    "norse",
+    "tonic",
+    "sklearn",
+    "nir",
+    "nirtorch",
+    "scipy",
+    "matplotlib",
+)
 # where a heavy library may be imported as the module is loaded, which then loads on demand only
 ON_LOAD = {
     "torch": "hetlava.train",
+    "triton": "hetlava.sim.triton_cuba",
     "lava": ("hetlava.export.lava_processes", "hetlava.export.lava_standalone"),
 }
 # where a heavy library may be imported at all
-TORCH_HOMES = ("hetlava.train", "hetlava.export")
+TORCH_HOMES = (
+    "hetlava.train",
+    "hetlava.export",
+    "hetlava.sim.torch_",  # the engine for GPUs, which nothing else needs
+    "hetlava.sim.triton_",
+)
 
 
 def module_name(path: Path) -> str:
@@ -139,7 +156,7 @@ def test_the_packages_load_nothing_heavy():
 
 def test_running_a_network_needs_neither_torch_nor_lava():
     light = [m for m in MODULES if RANK[part(m)] <= RANK["datasets"]]
-    light = [m for m in light if not m.startswith(ON_LOAD["lava"])]
+    light = [m for m in light if not m.startswith((*ON_LOAD["lava"], ON_LOAD["triton"]))]
     loaded = loaded_by("\n".join(f"import {module}" for module in light))
     # numba itself looks for scipy
     assert not loaded & (set(HEAVY) - {"scipy"})

@@ -1,0 +1,320 @@
+"""The simulator on torch: the reference's integers on a GPU, or on the CPU by the same calls.
+
+Layers without a loop see all time steps at once: one matrix product, then the neurons' recursion.
+Populations on a common loop go step by step.
+
+No GPU was at hand when it was written: it is tested on the CPU, its Triton kernel in Triton's
+interpreter.
+"""
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from hetlava.arrays import AnyArray
+from hetlava.errors import MissingPackageError, UnsupportedError, ValidationError
+from hetlava.events import Events
+from hetlava.graph import INPUT, groups_in_order
+from hetlava.quantised import QuantisedNetwork
+from hetlava.recording import Recording, join, score
+from hetlava.sim.reference import check_run
+from hetlava.sim.synops import effective_synops
+from hetlava.sim.torch_neurons import HostUpdate, Steps, Update, neuron_update
+from hetlava.sim.torch_synapses import Sums, synaptic_sums
+
+if TYPE_CHECKING:
+    import torch
+
+Loops = Literal["auto", "torch", "triton"]
+ROOM = 1 << 25  # neuron-steps of the widest layer that are held at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchEngine:
+    """A network on a device, ready to run many times; built by :func:`prepare`.
+
+    Attributes
+    ----------
+    net : QuantisedNetwork
+    device : str
+    loops : str
+        What runs the neurons' recursion over time: ``torch`` or ``triton``.
+    groups : tuple of tuples of str
+        Populations in feed-forward order, those on a common loop together.
+    updates : dict of str to Update
+        The neurons of each population; those of models other than CUBA step in numpy.
+    sums : tuple of Sums
+        The synapses of each projection, on the device.
+    """
+
+    net: QuantisedNetwork
+    device: str
+    loops: str
+    groups: tuple[tuple[str, ...], ...]
+    updates: dict[str, Update]
+    sums: tuple[Sums, ...]
+
+    def run(self, inputs: Events, *, probes: Collection[str] = ()) -> Recording:
+        """Run a batch; parameters, result and errors as for :func:`run`."""
+        check_run(self.net.n_inputs, inputs, probes)
+        widest = max(inputs.n_neurons, *(p.registers.n for p in self.net.populations))
+        at_once = max(1, ROOM // (widest * inputs.n_steps))
+        parts: list[Recording] = []
+        first = 0
+        with exact_products():
+            while first < inputs.n_samples or not parts:
+                try:
+                    parts.append(self._run_part(inputs.samples(first, first + at_once), probes))
+                    first += at_once
+                except _out_of_memory() as error:
+                    if at_once == 1:
+                        raise UnsupportedError(
+                            f"{self.device}: its memory does not hold one sample of "
+                            f"{inputs.n_steps} steps with {widest} neurons in the widest layer; "
+                            f"run it without --device, or fewer steps ({error})"
+                        ) from error
+                    at_once //= 2
+        return join(parts)
+
+    def _run_part(self, inputs: Events, probes: Collection[str]) -> Recording:
+        start = time.perf_counter()
+        sent = {INPUT: to_tensor(inputs, self.device)}
+        done: dict[str, Steps] = {}
+        for group in self.groups:
+            kept = set(probes)
+            if self.net.output in group and self.net.readout != "spike-count":
+                kept.add("v")
+            loop = any(p.source in group and p.target in group for p in self.net.projections)
+            done |= self._loop(group, sent, kept) if loop else self._layer(group[0], sent, kept)
+            sent |= {name: done[name].sent for name in group}
+        return self._recording(inputs, done, probes, start)
+
+    def _layer(
+        self, name: str, sent: dict[str, "torch.Tensor"], kept: Collection[str]
+    ) -> dict[str, Steps]:
+        arriving = self._from_outside(name, (), sent)
+        return {name: self.updates[name].over_time(arriving, kept, self.loops)}
+
+    def _from_outside(
+        self, name: str, group: Collection[str], sent: dict[str, "torch.Tensor"]
+    ) -> "torch.Tensor":
+        """Return what other groups give at every step, (n_ports, n_steps, n_samples, n) int32."""
+        n_steps, n_samples, _ = sent[INPUT].shape
+        registers = self.net.population(name).registers
+        shape = (registers.n_ports, n_steps, n_samples, registers.n)
+        arriving = sent[INPUT].new_zeros(shape, dtype=_int32())
+        for projection, sums in zip(self.net.projections, self.sums, strict=True):
+            if projection.target == name and projection.source not in group:
+                arriving[projection.port] += sums.over_time(sent[projection.source])
+        return arriving
+
+    def _loop(
+        self, group: tuple[str, ...], sent: dict[str, "torch.Tensor"], kept: Collection[str]
+    ) -> dict[str, Steps]:
+        arriving = {name: self._from_outside(name, group, sent) for name in group}
+        done = {name: self.updates[name].nothing(arriving[name], kept) for name in group}
+        rest = {name: self.updates[name].rest(arriving[name][:, 0]) for name in group}
+        state = dict(rest)
+        wires = [
+            (projection, sums)
+            for projection, sums in zip(self.net.projections, self.sums, strict=True)
+            if projection.source in group and projection.target in group
+        ]
+        for t in range(len(sent[INPUT])):
+            for q, sums in wires if t else ():
+                arriving[q.target][q.port, t] += sums.at(t, done[q.source].sent)
+            for name in group:
+                resets = self.net.population(name).resets_before(t)
+                before = rest[name] if resets else state[name]
+                state[name] = self.updates[name].step(before, arriving[name][:, t])
+                done[name].put(t, state[name])
+        return done
+
+    def _recording(
+        self, inputs: Events, done: dict[str, Steps], probes: Collection[str], start: float
+    ) -> Recording:
+        net, names = self.net, tuple(p.name for p in self.net.populations)
+        spikes = {name: to_events(done[name].sent) for name in names}
+        v: AnyArray | None = None
+        if (voltage := done[net.output].v) is not None:
+            v = voltage.cpu().numpy()
+        return Recording(
+            target="torch",
+            provenance="simulated",
+            names=names,
+            spikes=tuple(spikes[name] for name in names),
+            u=_traces([done[name].u for name in names]) if "u" in probes else (),
+            v=_traces([done[name].v for name in names]) if "v" in probes else (),
+            scores=score(net.readout, spikes[net.output], v),
+            seconds=time.perf_counter() - start,
+            synops=effective_synops(net.projections, {INPUT: inputs, **spikes}),
+            details={"device": self.device, "loops": self.loops, **self._on_the_host()},
+        )
+
+    def _on_the_host(self) -> dict[str, str]:
+        names = [name for name, update in self.updates.items() if isinstance(update, HostUpdate)]
+        return {"neurons-in-numpy": ", ".join(names)} if names else {}
+
+
+def prepare(net: QuantisedNetwork, *, device: str = "cpu", loops: Loops = "auto") -> TorchEngine:
+    """Put a network on a device, for many runs.
+
+    Parameters
+    ----------
+    net : QuantisedNetwork
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    loops : str
+        What runs the neurons' recursion: ``torch`` (one small operation after the other),
+        ``triton`` (one kernel for all steps) or ``auto``: Triton on a GPU if it is installed.
+
+    Raises
+    ------
+    ValidationError
+        If the device has another name.
+    MissingPackageError
+        If torch, or Triton when it is asked for, is not installed.
+    UnsupportedError
+        If there is no such GPU, or torch cannot run a part of the network exactly.
+    """
+    check_device(device)
+    groups = groups_in_order([p.name for p in net.populations], net.projections)
+    return TorchEngine(
+        net=net,
+        device=device,
+        loops=_chosen_loops(loops, device),
+        groups=tuple(groups),
+        updates={p.name: neuron_update(p, device) for p in net.populations},
+        sums=tuple(synaptic_sums(p, device) for p in net.projections),
+    )
+
+
+def run(
+    net: QuantisedNetwork,
+    inputs: Events,
+    *,
+    probes: Collection[str] = (),
+    device: str = "cpu",
+    loops: Loops = "auto",
+) -> Recording:
+    """Run the network on a batch, equal bit for bit with :func:`hetlava.sim.reference.run`.
+
+    Parameters
+    ----------
+    net, device, loops
+        As for :func:`prepare`.
+    inputs : Events
+        Input spikes of ``net.n_inputs`` channels.
+    probes : collection of ``"u"`` and ``"v"``
+        Traces to keep.
+
+    Raises
+    ------
+    ValidationError
+        If the input has another number of channels or a probe is unknown.
+    UnsupportedError
+        If one sample does not fit the device's memory.
+    """
+    return prepare(net, device=device, loops=loops).run(inputs, probes=probes)
+
+
+def check_device(device: str) -> None:
+    """Check that torch is installed and has the device; errors as for :func:`prepare`."""
+    kind, colon, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise ValidationError(f"device {device!r} is unknown; known: cpu, cuda, cuda:N")
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackageError(
+            "torch is not installed; install it with: pip install hetlava[gpu]"
+        ) from error
+    if kind == "cuda":
+        count = torch.cuda.device_count()
+        if count <= int(number or 0):
+            raise UnsupportedError(
+                f"device {device}: torch {torch.__version__} sees {count} CUDA devices here"
+            )
+
+
+def _chosen_loops(loops: Loops, device: str) -> str:
+    from importlib.util import find_spec
+
+    installed = find_spec("triton") is not None
+    if loops == "triton" and not installed:
+        raise MissingPackageError(
+            "triton is not installed; install it with: pip install hetlava[gpu]"
+        )
+    if loops == "auto":
+        return "triton" if installed and device != "cpu" else "torch"
+    return loops
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Forbid words in which products of float32 would be rounded (TF32, bfloat16)."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def to_tensor(events: Events, device: str) -> "torch.Tensor":
+    """Return spikes (n_steps, n_samples, n_neurons) on the device, bool or graded int32."""
+    import torch
+
+    counts = torch.tensor(np.diff(events.indptr), device=device)
+    rows = torch.repeat_interleave(torch.arange(len(counts), device=device), counts)
+    index = torch.tensor(events.index.astype(np.int64), device=device)
+    kind = torch.bool if events.values is None else torch.int32
+    dense = torch.zeros((len(counts), events.n_neurons), dtype=kind, device=device)
+    dense[rows, index] = (
+        torch.ones_like(index, dtype=kind)
+        if events.values is None
+        else torch.tensor(events.values, device=device)
+    )
+    shape = (events.n_samples, events.n_steps, events.n_neurons)
+    return dense.view(shape).transpose(0, 1).contiguous()
+
+
+def to_events(spikes: "torch.Tensor") -> Events:
+    """Return the events of spikes (n_steps, n_samples, n_neurons), bool or graded int32."""
+    import torch
+
+    n_steps, n_samples, n_neurons = spikes.shape
+    rows = spikes.transpose(0, 1).reshape(n_samples * n_steps, n_neurons)
+    counts, (row, index) = (rows != 0).sum(1).cpu().numpy(), rows.nonzero(as_tuple=True)
+    values = None if spikes.dtype == torch.bool else rows[row, index].cpu().numpy()
+    return Events(
+        n_samples=n_samples,
+        n_steps=n_steps,
+        n_neurons=n_neurons,
+        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        index=index.cpu().numpy().astype(np.int32),
+        values=values,
+    )
+
+
+def _traces(tensors: "list[torch.Tensor | None]") -> tuple[AnyArray, ...]:
+    return tuple(x.cpu().numpy() for x in tensors if x is not None)
+
+
+def _int32() -> "torch.dtype":
+    import torch
+
+    return torch.int32
+
+
+def _out_of_memory() -> type[Exception]:
+    import torch
+
+    return torch.cuda.OutOfMemoryError
