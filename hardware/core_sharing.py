@@ -14,7 +14,7 @@ from hetlava.hardware.packing import cut
 from hetlava.hardware.packing_orders import orders
 from hetlava.network import Network
 from hetlava.quantisation import quantise
-from hetlava.quantised import QuantisedNetwork
+from hetlava.quantised import QuantisedNetwork, recast
 from hetlava.rules import refuse, violations
 from hetlava.scaling import Precision
 from hetlava.sharing import share
@@ -88,6 +88,7 @@ def quantise_sharing(
         )
     else:
         shared = share(free, sharing.k or 1, reference=net, method=sharing.method)
+    shared = recast(shared, chip)
     refuse(chip, violations(shared, chip))
     return shared
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from hetlava.chips import ChipSpec, Sourced, chip
+from hetlava.chips import ChipSpec, Sourced
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events
 from hetlava.network import Network
@@ -203,7 +203,7 @@ class Target:
 
     def _is_taken(self, net: AnyNetwork) -> bool:
         if isinstance(net, QuantisedNetwork):
-            return self.takes == "integers" and self.chip in (None, net.chip)
+            return self.takes == "integers" and self.spec in (None, net.spec)
         return self.takes == "floats"
 
     def _refusal(self, net: AnyNetwork) -> tuple[str, str]:
@@ -212,6 +212,8 @@ class Target:
             return "is an integer one, it takes floats", "give the trained network, model.pt"
         if not isinstance(net, QuantisedNetwork):
             return "is a float one, it takes integers", "quantise it, as hetlava export does"
+        if self.chip == net.chip:
+            return f"was rounded for another chip of the name {self.chip}", "name yours otherwise"
         return (
             f"was rounded for {net.chip}, not {self.chip}",
             f"quantise it for {self.chip} or run it on the target {net.chip}",
@@ -224,5 +226,5 @@ class Target:
 
     def _spec_for(self, net: AnyNetwork) -> Sourced | None:
         if self.spec is None and isinstance(net, QuantisedNetwork):
-            return chip(net.chip)
+            return net.spec
         return self.spec

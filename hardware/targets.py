@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 
-from hetlava.chips import CHIPS
+from hetlava.chips import CHIPS, OTHERS
 from hetlava.errors import ValidationError
 from hetlava.hardware.interface import Target
+from hetlava.quantised import QuantisedNetwork
 
 TARGETS: Mapping[str, str] = MappingProxyType(
     {
@@ -40,6 +41,15 @@ def target(name: str) -> Target:
         known = ", ".join((*TARGETS, *others, *CHIPS))
         raise ValidationError(f"target {name!r} is unknown; known: {known}")
     return others[name]
+
+
+def target_of(net: QuantisedNetwork) -> Target:
+    """Return the simulator of the chip that a network was rounded for, listed or not."""
+    if net.chip in (*CHIPS, *OTHERS):
+        return target(net.chip)
+    from hetlava.hardware.simulators import simulator
+
+    return simulator(net.digital)
 
 
 def all_targets() -> tuple[Target, ...]:

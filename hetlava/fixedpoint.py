@@ -10,6 +10,7 @@ from hetlava.arrays import Float, Int, Int64
 
 STATE_BITS = 24  # u and v are 24-bit signed words
 DECAY_BITS = 12
+WEIGHT_BITS = 8  # of a magnitude
 STATE_SHIFT = 6  # weights, thresholds and biases stand 6 bits above the state's unit
 
 
@@ -95,7 +96,7 @@ def decay_tau(d: Int, dt: float, bits: int = DECAY_BITS) -> Float:
 
 def weight_step(weight_bits: int, mixed: bool) -> int:
     """Return the distance of neighbouring weights: ``2**(8 - weight_bits + mixed)``."""
-    return 1 << (8 - weight_bits + int(mixed))
+    return 1 << (WEIGHT_BITS - weight_bits + int(mixed))
 
 
 def round_to_grid(x: Float, step: int, low: int, high: int) -> Int:

@@ -17,9 +17,14 @@ from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, bias_value, decay_tau, decay_word
 from hetlava.network import Network, Plain, Population, Projection
 from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters, coefficients
-from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.quantised import (
+    QuantisedNetwork,
+    QuantisedPopulation,
+    QuantisedProjection,
+    table_of,
+)
 from hetlava.rules import Violation, outside, refuse, violations
-from hetlava.scaling import UNIT, Precision, choose_exponents, choose_scale, round_weights
+from hetlava.scaling import UNIT, Precision, choose_exponents, choose_scale, round_weights, within
 from hetlava.synapses import QuantisedSynapses
 
 __all__ = ["Precision", "dequantise", "quantise"]
@@ -53,7 +58,7 @@ def quantise(net: Network, chip: ChipSpec, precision: Precision | None = None) -
     RuleError
         If the network does not fit; the message lists every violation.
     """
-    precision = precision or Precision()
+    precision = within(precision or Precision(), chip)
     refuse(chip, [text for p in net.populations for text in _unrepresentable(p)])
     parts = [_round_population(net, p, chip, precision) for p in net.populations]
     projections = {index: q for part in parts for index, q in part.projections.items()}
@@ -68,7 +73,8 @@ def quantise(net: Network, chip: ChipSpec, precision: Precision | None = None) -
         readout=net.readout,
         discretisation="exponential",
         reset=net.reset,
-        provenance={
+        provenance=table_of(chip)
+        | {
             "metadata": dict(net.metadata),
             "precision": asdict(precision),
             "budget": [row for part in parts for row in part.budget],
@@ -133,7 +139,7 @@ def _round_population(
     scale = choose_scale(threshold, words.d_mem, list(incoming.values()), chip, precision)
     registers = _registers(population, words, scale, chip, precision)
     quantised = QuantisedPopulation(name=population.name, registers=registers, scale=scale)
-    exponents = choose_exponents(list(incoming.values()), scale, precision)
+    exponents = choose_exponents(list(incoming.values()), scale, chip, precision)
     rounded = {
         i: round_weights(p, scale, e, precision)
         for (i, p), e in zip(incoming.items(), exponents, strict=True)
@@ -152,7 +158,7 @@ def _unrepresentable(population: Population) -> list[Violation]:
 
 
 def _decay_words(net: Network, neurons: CubaLI, chip: ChipSpec, precision: Precision) -> _Words:
-    bits = min(precision.decay_bits, chip.decay_bits)
+    bits = precision.decay_bits
     one = 1 << (DECAY_BITS - bits)
     step = coefficients(neurons, net.dt, net.discretisation)
     exact = net.discretisation == "exponential"
@@ -195,7 +201,7 @@ def _registers(
 
 def _bias_exponent(bias: Float, chip: ChipSpec, precision: Precision) -> int:
     if precision.netx or not np.any(bias):
-        return NETX_BIAS_EXP
+        return min(NETX_BIAS_EXP, chip.bias_exp_max)
     need = np.log2(np.max(np.abs(bias)) / chip.bias_mant_max)
     return int(np.clip(np.ceil(need), 0, chip.bias_exp_max))
 

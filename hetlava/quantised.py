@@ -1,11 +1,12 @@
 """The integer network: registers of a chip, the scale back to float, and where it comes from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hetlava.arrays import ArrayRecord
-from hetlava.chips import chip
+from hetlava.chip_file import from_plain, to_plain
+from hetlava.chips import CHIPS, OTHERS, ChipSpec, Sourced, described
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.graph import check_wiring, population_sizes
 from hetlava.network import Plain, Readout, check_header, check_readout
@@ -13,6 +14,8 @@ from hetlava.neurons.cuba import CubaRegisters, Discretisation
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.synapses import QuantisedProjection as QuantisedProjection
 from hetlava.synapses import QuantisedSynapses
+
+CHIP_TABLE = "chip"  # where the provenance carries the limits of a chip that is not listed
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,7 +102,8 @@ class QuantisedNetwork(ArrayRecord):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        chip(self.chip)
+        if self.spec.name != self.chip:
+            raise ValidationError(f"chip {self.chip!r}: its table is that of {self.spec.name!r}")
         check_header(self.dt, self.n_steps, self.readout, self.discretisation, self.reset)
         sizes = population_sizes(self.n_inputs, ((p.name, p.registers.n) for p in self.populations))
         check_wiring(sizes, self.projections, self.output)
@@ -107,6 +111,35 @@ class QuantisedNetwork(ArrayRecord):
         last = self.population(self.output).registers
         if not last.graded:  # of graded messages both the sum and the voltage are of use
             check_readout(self.readout, last.sends)
+
+    @property
+    def spec(self) -> Sourced:
+        """Limits of the chip: a listed one's, or those that the provenance carries.
+
+        Raises
+        ------
+        ValidationError
+            If the chip is not listed and there is no table of it, or an impossible one.
+        """
+        if self.chip in (*CHIPS, *OTHERS) or CHIP_TABLE not in self.provenance:
+            return described(self.chip)
+        return from_plain(self.provenance[CHIP_TABLE], f"chip {self.chip!r}")
+
+    @property
+    def digital(self) -> ChipSpec:
+        """Limits of the chip, for what knows digital ones with the neurons of a Loihi core only.
+
+        Raises
+        ------
+        UnsupportedError
+            If the chip is of another kind.
+        """
+        spec = self.spec
+        if not isinstance(spec, ChipSpec):
+            raise UnsupportedError(
+                f"chip {self.chip!r}: has other neurons than a Loihi core, which this needs"
+            )
+        return spec
 
     @property
     def cuba_populations(self) -> tuple[QuantisedPopulation, ...]:
@@ -128,3 +161,14 @@ class QuantisedNetwork(ArrayRecord):
                 return p
         known = ", ".join(p.name for p in self.populations)
         raise ValidationError(f"population {name!r} is unknown; known: {known}")
+
+
+def table_of(spec: ChipSpec) -> dict[str, Plain]:
+    """Return what the provenance carries of a chip: all of one that is not listed, else nothing."""
+    return {} if spec.name in CHIPS else {CHIP_TABLE: to_plain(spec)}
+
+
+def recast(net: QuantisedNetwork, spec: ChipSpec) -> QuantisedNetwork:
+    """Return the same integers as a network of another chip; whether they fit it is not checked."""
+    kept = {key: value for key, value in net.provenance.items() if key != CHIP_TABLE}
+    return replace(net, chip=spec.name, provenance=kept | table_of(spec))

@@ -50,6 +50,12 @@ def decays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
         cure = "clip them: the register holds no decay of none or of everything"
         yield from outside(f"{p.name}.du", du, 1 - chip.du_offset, chip.decay_max, cure)
         yield from outside(f"{p.name}.dv", dv, 0, chip.decay_max, cure)
+        for name, d in (("du", du + chip.du_offset), ("dv", dv)):
+            # a power of two: its multiples have no bit below it
+            off = int(np.count_nonzero(d & (chip.decay_unit - 1)))
+            if off:
+                text = f"{off} of {d.size} need more than the chip's {chip.decay_bits} decay bits"
+                yield Violation(f"{p.name}.{name}", off, text, "quantise with fewer decay bits")
 
 
 def thresholds_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
@@ -84,13 +90,14 @@ def weights_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
         if off:
             text = f"{off} of {q.weights.size} weights outside [{low}, {high}]"
             yield Violation(label, off, text, "raise weight_exp, or clip them")
-        step = weight_step(q.weight_bits, mixed)
+        bits = min(q.weight_bits, chip.weight_bits)
+        step = weight_step(bits, mixed)
         # a power of two: its multiples have no bit below it, negative ones included
         odd = int(np.count_nonzero(q.weights & (step - 1)))
         if odd and not _fits_scaled(q, step, chip):
             signs = "of both signs" if mixed else "of one sign"
             text = f"{odd} of {q.weights.size} weights are not multiples of {step}"
-            cure = f"a chip clears the low bits of {q.weight_bits}-bit weights {signs}; round them"
+            cure = f"a chip clears the low bits of {bits}-bit weights {signs}; round them"
             yield Violation(label, odd, text, cure)
 
 
@@ -101,6 +108,15 @@ def _fits_scaled(q: QuantisedSynapses, step: int, chip: ChipSpec) -> bool:
     low, high = chip.weight_range(is_mixed(q))
     inside = low <= int(q.weights.min()) * times and int(q.weights.max()) * times <= high
     return inside and q.weight_exp - times.bit_length() + 1 >= chip.weight_exp_min
+
+
+def delays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
+    """Delays are no longer than the chip's longest."""
+    for q in net.projections:
+        if q.delays is not None:
+            label = f"{q.source} -> {q.target}.delays"
+            cure = "shorten them, or insert neurons that only pass spikes on"
+            yield from outside(label, q.delays, 0, chip.delay_max, cure)
 
 
 def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
@@ -130,7 +146,14 @@ def _ceil(n: int, size: int) -> int:
     return -(-n // size)
 
 
-RULES: tuple[Rule, ...] = (decays_fit, thresholds_fit, biases_fit, weights_fit, neurons_fit)
+RULES: tuple[Rule, ...] = (
+    decays_fit,
+    thresholds_fit,
+    biases_fit,
+    weights_fit,
+    delays_fit,
+    neurons_fit,
+)
 
 
 def is_mixed(projection: QuantisedSynapses) -> bool:

@@ -1,6 +1,6 @@
 """Weights on the chip's grid: the scale of a population, exponents, rounding."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +47,15 @@ class Precision:
             raise ValidationError(f"decay bits: {self.decay_bits} is outside [1, {DECAY_BITS}]")
         if not self.leak_tolerance > 0:
             raise ValidationError(f"leak tolerance: {self.leak_tolerance} is not above 0")
+
+
+def within(precision: Precision, chip: ChipSpec) -> Precision:
+    """Return a precision that is no finer than the chip's words."""
+    return replace(
+        precision,
+        weight_bits=min(precision.weight_bits, chip.weight_bits),
+        decay_bits=min(precision.decay_bits, chip.decay_bits),
+    )
 
 
 class _Limits(NamedTuple):
@@ -108,8 +117,10 @@ def _scale_of_grid(incoming: list[Projection], precision: Precision) -> float | 
     return 2 * UNIT / grid if fits else None
 
 
-def choose_exponents(incoming: list[Projection], scale: float, precision: Precision) -> list[int]:
-    """Return the smallest exponents that hold the weights and lose no bit of a sum.
+def choose_exponents(
+    incoming: list[Projection], scale: float, chip: ChipSpec, precision: Precision
+) -> list[int]:
+    """Return the smallest exponents of the chip that hold the weights and lose no bit of a sum.
 
     Projections into a population that also projects onto itself share one exponent, since
     lava-dl's loader stacks their matrices.
@@ -120,7 +131,8 @@ def choose_exponents(incoming: list[Projection], scale: float, precision: Precis
         w = p.weights * (scale / UNIT)
         ratio = max(float(np.max(w, initial=0)) / high, float(np.min(w, initial=0)) / low, 1e-9)
         # the slack keeps a largest weight of exactly the limit, which rounding may have moved
-        exponents.append(max(int(np.ceil(np.log2(ratio) - 1e-9)), 1 - step.bit_length()))
+        least = max(1 - step.bit_length(), chip.weight_exp_min)
+        exponents.append(max(int(np.ceil(np.log2(ratio) - 1e-9)), least))
     if any(p.source == p.target for p in incoming):
         return [max(exponents)] * len(exponents)
     return exponents

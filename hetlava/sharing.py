@@ -7,7 +7,6 @@ import numpy as np
 
 from hetlava.arrays import Float, Int, as_vector
 from hetlava.budget import spread, truncation_leak
-from hetlava.chips import chip
 from hetlava.codebook import Codebook, Method, assigned
 from hetlava.codebook_pairs import build_pairs
 from hetlava.errors import UnsupportedError, ValidationError
@@ -97,7 +96,7 @@ def apply(
                 f"neurons, expected pairs for ({n},)"
             )
     populations = tuple(
-        _with_words(p, codebooks[p.name], chip(net.chip).du_offset, reference)
+        _with_words(p, codebooks[p.name], net.digital.du_offset, reference)
         if p.name in codebooks
         else p
         for p in net.populations
@@ -123,7 +122,7 @@ def _taus(net: QuantisedNetwork, p: QuantisedPopulation, reference: Network | No
         unit = 1.0 / (2 << DECAY_BITS)
         keep_syn, keep_mem = (np.clip(c, unit, 1 - unit) for c in (step.alpha, step.beta))
         return -net.dt / np.log(keep_syn), -net.dt / np.log(keep_mem)
-    d_syn, d_mem = p.cuba.du + chip(net.chip).du_offset, p.cuba.dv
+    d_syn, d_mem = p.cuba.du + net.digital.du_offset, p.cuba.dv
     for name, d in (("dv", d_mem), ("du", d_syn)):
         if np.any((d < 1) | (d >= 1 << DECAY_BITS)):
             raise UnsupportedError(
@@ -137,7 +136,7 @@ def _book(
     net: QuantisedNetwork, taus: Taus, k: int, method: Method, weights: Float, group: Int
 ) -> Codebook:
     """Return one codebook for a population, made of one per group."""
-    spec = chip(net.chip)
+    spec = net.digital
     full = (1 << DECAY_BITS) - 1
     largest = (min(spec.decay_max + spec.du_offset, full), spec.decay_max)
     words: list[Int] = []

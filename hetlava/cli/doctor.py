@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 def doctor(
     file: NetFile,
     chip: Annotated[
-        str | None, typer.Option(help="Chip to judge by. Default: the one in the file.")
+        str | None,
+        typer.Option(help="Chip or TOML file to judge by. Default: the one in the file."),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the findings as JSON.")] = None,
 ) -> None:
     """Say what is wrong with a quantised network; exit 1 if something must be mended."""
     from rich.console import Console
 
-    from hetlava.chips import chip as find_chip
+    from hetlava.chip_file import find_chip
     from hetlava.doctor import examine
     from hetlava.export.net_hdf5 import read
     from hetlava.report.findings import findings_table, tally, write_findings
 
     net = read(file)
-    spec = find_chip(chip or net.chip)
+    spec = find_chip(chip) if chip else net.digital
     findings = (*examine(net, spec), *_netx_notes(net))
     if json is not None:
         write_findings(json, file, spec.name, findings)

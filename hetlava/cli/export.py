@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hetlava.cli.options import (
+    Chip,
     Codebook,
     CodebookMethod,
     CodebookPer,
@@ -19,6 +20,7 @@ from hetlava.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hetlava.chip_spec import ChipSpec
     from hetlava.hardware.core_sharing import Sharing
     from hetlava.quantised import QuantisedNetwork
     from hetlava.scaling import Precision
@@ -30,7 +32,8 @@ def export(
     model: Annotated[
         Path, typer.Argument(help="A trained network, model.pt; with --format lava also a .net.")
     ],
-    target: Target = "loihi2",
+    target: Target = None,
+    chip: Chip = None,
     out: Annotated[Path | None, typer.Option(help="Default: beside the model.")] = None,
     weight_bits: WeightBits = 8,
     decay_bits: DecayBits = 12,
@@ -60,6 +63,7 @@ def export(
     """Quantise a trained network for a chip and write it; prints the error budget."""
     from rich.console import Console
 
+    from hetlava.cli.chips import chip_to_round_for
     from hetlava.errors import ValidationError
     from hetlava.hardware.core_sharing import Sharing
     from hetlava.scaling import Precision
@@ -77,7 +81,8 @@ def export(
         method=codebook_method,  # type: ignore[arg-type]
         per_core=per_core,
     )
-    net = _network(model, target, (precision, sharing), format, console)
+    spec = chip_to_round_for(target, chip)
+    net = _network(model, spec, (precision, sharing), format, console)
     if format == "net":
         _write_net(out or model.with_suffix(".net"), net, console)
     else:
@@ -87,13 +92,12 @@ def export(
 
 def _network(
     model: Path,
-    target: str,
+    spec: "ChipSpec",
     rounding: "tuple[Precision, Sharing]",
     format: str,
     console: "Console",
 ) -> "QuantisedNetwork":
     """Return the network in integers; a trained one is rounded, with its error budget printed."""
-    from hetlava.chips import chip
     from hetlava.cli.contents import read_any
     from hetlava.errors import ValidationError
     from hetlava.hardware.core_sharing import Sharing, quantise_sharing
@@ -102,7 +106,7 @@ def _network(
     from hetlava.report.tables import budget_tables
     from hetlava.scaling import Precision
 
-    spec, read = chip(target), read_any(model)
+    read = read_any(model)
     if isinstance(read, Network):
         net = quantise_sharing(read, spec, *rounding)
         for made in budget_tables(net.provenance["budget"]):  # type: ignore[arg-type]

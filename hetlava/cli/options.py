@@ -7,7 +7,10 @@ import typer
 
 ModelFile = Annotated[Path, typer.Argument(help="A trained network, model.pt.")]
 NetFile = Annotated[Path, typer.Argument(help="A quantised network, model.net.")]
-Target = Annotated[str, typer.Option(help="Chip to round for: loihi1 or loihi2.")]
+Target = Annotated[
+    str | None, typer.Option(help="Chip to round for: loihi1 or loihi2. Default: loihi2.")
+]
+Chip = Annotated[str | None, typer.Option(help="A chip's name, or a TOML file that describes one.")]
 Data = Annotated[str, typer.Option(help="Data set: digits, nmnist, mnist:rate, ... (README).")]
 Split = Annotated[str, typer.Option(help="Part of the data set: train, test, valid or all.")]
 Limit = Annotated[int | None, typer.Option(help="Take the first N samples only.", min=1)]

@@ -11,7 +11,8 @@ from hetlava.cli.options import NetFile
 def place(
     file: NetFile,
     chip: Annotated[
-        str | None, typer.Option(help="Chip to place on. Default: the one in the file.")
+        str | None,
+        typer.Option(help="Chip or TOML file to place on. Default: the one in the file."),
     ] = None,
     cores: Annotated[
         int | None, typer.Option(help="Cores to get along with; several chips' worth if need be.")
@@ -22,14 +23,16 @@ def place(
     """Put every neuron on a core: cores, how full they are, what binds, lower bounds."""
     from rich.console import Console
 
-    from hetlava.chips import chip as find_chip
+    from hetlava.chip_file import find_chip
     from hetlava.export.net_hdf5 import read
     from hetlava.hardware.core_sharing import rms_per_population
     from hetlava.hardware.placement import place as place_network
     from hetlava.report.placement import placement_tables, write_placement
 
     net = read(file)
-    placement = place_network(net, find_chip(chip or net.chip), cores=cores, per_core=per_core)
+    placement = place_network(
+        net, find_chip(chip) if chip else net.digital, cores=cores, per_core=per_core
+    )
     errors = rms_per_population(net)
     if json is not None:
         write_placement(json, placement, errors)

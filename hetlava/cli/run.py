@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hetlava.cli.options import Data, LavaPython, LavaTimeout, Limit, NetFile, Split, Threads
+from hetlava.cli.options import Chip, Data, LavaPython, LavaTimeout, Limit, NetFile, Split, Threads
 
 CHUNK = 256  # samples between two movements of the progress bar
 
@@ -18,6 +18,7 @@ def run(
     save: Annotated[Path | None, typer.Option(help="Write the recording, .npz.")] = None,
     probe: Annotated[str, typer.Option(help="Traces to save: u, v or u,v.")] = "",
     target: Annotated[str | None, typer.Option(help="What runs it; see: hetlava targets.")] = None,
+    chip: Chip = None,
     threads: Threads = None,
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
@@ -25,10 +26,12 @@ def run(
     """Run a quantised network over a data set: accuracy, spikes, synaptic operations, time."""
     from rich.console import Console
 
+    from hetlava.cli.chips import as_on
     from hetlava.cli.samples import load_samples
     from hetlava.errors import ValidationError
     from hetlava.export.net_hdf5 import read
     from hetlava.hardware.lava_elsewhere import located
+    from hetlava.hardware.targets import target_of
     from hetlava.parity import wilson
     from hetlava.recording import join
     from hetlava.recording_file import write_recording
@@ -37,8 +40,11 @@ def run(
     probes = tuple(filter(None, probe.split(",")))
     if probes and save is None:
         raise ValidationError("--probe keeps traces in a file; name it with --save out.npz")
-    quantised = read(net)
-    (runner,) = located([target or quantised.chip], lava_python, lava_timeout)
+    quantised = as_on(read(net), chip)
+    if target is None and lava_python is None:
+        runner = target_of(quantised)
+    else:
+        (runner,) = located([target or quantised.chip], lava_python, lava_timeout)
     inputs, labels = load_samples(quantised, data, split, limit)
     console = Console()
     from rich.progress import track

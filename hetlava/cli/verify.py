@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hetlava.cli.options import (
+    Chip,
     Codebook,
     CodebookMethod,
     CodebookPer,
@@ -26,7 +27,8 @@ from hetlava.cli.options import (
 
 def verify(
     model: ModelFile,
-    target: Target = "loihi2",
+    target: Target = None,
+    chip: Chip = None,
     data: Data = "digits",
     split: Split = "test",
     limit: Limit = None,
@@ -51,7 +53,7 @@ def verify(
     """Climb from float over rounded parameters to integers; exit 1 if too much is lost."""
     from rich.console import Console
 
-    from hetlava.chips import chip
+    from hetlava.cli.chips import chip_to_round_for
     from hetlava.cli.samples import load_samples
     from hetlava.hardware.core_sharing import Sharing, quantise_sharing
     from hetlava.hardware.lava_elsewhere import located
@@ -69,7 +71,7 @@ def verify(
         method=codebook_method,  # type: ignore[arg-type]
         per_core=per_core,
     )
-    quantised = quantise_sharing(net, chip(target), precision, sharing)
+    quantised = quantise_sharing(net, chip_to_round_for(target, chip), precision, sharing)
     inputs, labels = load_samples(net, data, split, limit)
     console = Console()
     with console.status("running") as status:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hetlava.arrays import Int64
 from hetlava.events import Events
 from hetlava.hardware.interface import Target
-from hetlava.hardware.targets import target
+from hetlava.hardware.targets import target, target_of
 from hetlava.network import Network
 from hetlava.parity import Parity, compare
 from hetlava.quantisation import dequantise
@@ -70,7 +70,7 @@ def climb(
     progress("fake-quantised")
     fake = replace(floating.run(dequantise(quantised), inputs), target="fake-quantised")
     progress("integers")
-    engine = target(quantised.chip).run(quantised, inputs, threads=threads)
+    engine = target_of(quantised).run(quantised, inputs, threads=threads)
     rungs = [compare(reference, fake, labels), compare(reference, engine, labels, name="integers")]
     failures = [_too_large(parity, max_drop) for parity in rungs]
     recordings = [reference, fake, engine]

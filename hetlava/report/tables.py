@@ -7,8 +7,9 @@ import numpy as np
 from rich.table import Table
 
 from hetlava.arrays import AnyArray
-from hetlava.chips import Sourced
+from hetlava.chips import ChipSpec, Sourced
 from hetlava.fixedpoint import decay_tau
+from hetlava.hardware.interface import Target
 from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLIF, CubaRegisters
 from hetlava.parity import Interval, Parity
@@ -205,3 +206,29 @@ def chip_table(chip: Sourced) -> Table:
     made = table(f"{chip.name}: limits", ("limit", "value", "status", "source"), rows)
     made.columns[3].justify = "left"
     return made
+
+
+def targets_table(targets: Sequence[Target]) -> Table:
+    """Return what can run networks, with the main limits, and why not where it cannot."""
+    rows = [
+        (t.name, t.description, t.takes, _size(t.spec), t.unavailable() or "yes") for t in targets
+    ]
+    made = table("Targets", ("target", "what it is", "takes", "limits", "runs here"), rows)
+    for column in made.columns:
+        column.justify = "left"
+    return made
+
+
+def _size(spec: Sourced | None) -> str:
+    """Return the chip and how large it is, as far as its table tells."""
+    if spec is None:
+        return "none of its own"
+    if isinstance(spec, ChipSpec):
+        decays = f"{spec.decay_profiles} a core" if spec.decay_profiles else "one per neuron"
+        return (
+            f"{spec.name}: {spec.cores} cores of {spec.neurons_per_core} neurons, decays {decays}, "
+            f"{spec.weight_bits}-bit weights"
+        )
+    return f"{spec.name}: " + ", ".join(
+        f"{getattr(spec, name)} {name.replace('_', ' ')}" for name in spec.limits()[1:4]
+    )
