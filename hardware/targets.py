@@ -15,6 +15,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "reference": "hetlava.hardware.simulators:REFERENCE",
         "loihi1-sim": "hetlava.hardware.simulators:LOIHI1_SIM",
         "loihi2-sim": "hetlava.hardware.simulators:LOIHI2_SIM",
+        "torch-cpu": "hetlava.hardware.torch_simulator:TORCH_CPU",
         "lava-cpu": "hetlava.hardware.lava_cpu:LAVA_CPU",
         "loihi2-board": "hetlava.hardware.loihi2_board:LOIHI2_BOARD",
     }

@@ -43,6 +43,12 @@ class ArrayRecord:
                 frozen.flags.writeable = False
                 object.__setattr__(self, field.name, frozen)
 
+    def __setstate__(self, state: dict[str, object]) -> None:
+        for value in state.values():  # a copy that came through a pipe would be writable
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        self.__dict__.update(state)
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented

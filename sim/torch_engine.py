@@ -8,21 +8,25 @@ interpreter.
 """
 
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from hetlava.arrays import AnyArray
-from hetlava.errors import MissingPackageError, UnsupportedError, ValidationError
+from hetlava.errors import MissingPackageError, UnsupportedError
 from hetlava.events import Events
 from hetlava.graph import INPUT, groups_in_order
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording, join, score
 from hetlava.sim.reference import check_run
 from hetlava.sim.synops import effective_synops
+from hetlava.sim.torch_device import (
+    check_device,
+    exact_products,
+    out_of_memory,
+    to_events,
+    to_tensor,
+)
 from hetlava.sim.torch_neurons import HostUpdate, Steps, Update, neuron_update
 from hetlava.sim.torch_synapses import Sums, synaptic_sums
 
@@ -70,7 +74,7 @@ class TorchEngine:
                 try:
                     parts.append(self._run_part(inputs.samples(first, first + at_once), probes))
                     first += at_once
-                except _out_of_memory() as error:
+                except out_of_memory() as error:
                     if at_once == 1:
                         raise UnsupportedError(
                             f"{self.device}: its memory does not hold one sample of "
@@ -222,25 +226,6 @@ def run(
     return prepare(net, device=device, loops=loops).run(inputs, probes=probes)
 
 
-def check_device(device: str) -> None:
-    """Check that torch is installed and has the device; errors as for :func:`prepare`."""
-    kind, colon, number = device.partition(":")
-    if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
-        raise ValidationError(f"device {device!r} is unknown; known: cpu, cuda, cuda:N")
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingPackageError(
-            "torch is not installed; install it with: pip install hetlava[gpu]"
-        ) from error
-    if kind == "cuda":
-        count = torch.cuda.device_count()
-        if count <= int(number or 0):
-            raise UnsupportedError(
-                f"device {device}: torch {torch.__version__} sees {count} CUDA devices here"
-            )
-
-
 def _chosen_loops(loops: Loops, device: str) -> str:
     from importlib.util import find_spec
 
@@ -254,56 +239,6 @@ def _chosen_loops(loops: Loops, device: str) -> str:
     return loops
 
 
-@contextmanager
-def exact_products() -> Iterator[None]:
-    """Forbid words in which products of float32 would be rounded (TF32, bfloat16)."""
-    import torch
-
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def to_tensor(events: Events, device: str) -> "torch.Tensor":
-    """Return spikes (n_steps, n_samples, n_neurons) on the device, bool or graded int32."""
-    import torch
-
-    counts = torch.tensor(np.diff(events.indptr), device=device)
-    rows = torch.repeat_interleave(torch.arange(len(counts), device=device), counts)
-    index = torch.tensor(events.index.astype(np.int64), device=device)
-    kind = torch.bool if events.values is None else torch.int32
-    dense = torch.zeros((len(counts), events.n_neurons), dtype=kind, device=device)
-    dense[rows, index] = (
-        torch.ones_like(index, dtype=kind)
-        if events.values is None
-        else torch.tensor(events.values, device=device)
-    )
-    shape = (events.n_samples, events.n_steps, events.n_neurons)
-    return dense.view(shape).transpose(0, 1).contiguous()
-
-
-def to_events(spikes: "torch.Tensor") -> Events:
-    """Return the events of spikes (n_steps, n_samples, n_neurons), bool or graded int32."""
-    import torch
-
-    n_steps, n_samples, n_neurons = spikes.shape
-    rows = spikes.transpose(0, 1).reshape(n_samples * n_steps, n_neurons)
-    counts, (row, index) = (rows != 0).sum(1).cpu().numpy(), rows.nonzero(as_tuple=True)
-    values = None if spikes.dtype == torch.bool else rows[row, index].cpu().numpy()
-    return Events(
-        n_samples=n_samples,
-        n_steps=n_steps,
-        n_neurons=n_neurons,
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        index=index.cpu().numpy().astype(np.int32),
-        values=values,
-    )
-
-
 def _traces(tensors: "list[torch.Tensor | None]") -> tuple[AnyArray, ...]:
     return tuple(x.cpu().numpy() for x in tensors if x is not None)
 
@@ -312,9 +247,3 @@ def _int32() -> "torch.dtype":
     import torch
 
     return torch.int32
-
-
-def _out_of_memory() -> type[Exception]:
-    import torch
-
-    return torch.cuda.OutOfMemoryError

@@ -1,5 +1,6 @@
 """Array records: read-only, equal field by field, and casts that change no value."""
 
+import pickle
 from dataclasses import FrozenInstanceError, dataclass
 
 import numpy as np
@@ -165,3 +166,9 @@ def test_every_error_is_also_a_builtin(error):
     builtin = [base for base in error.__mro__ if base.__module__ == "builtins"]
     assert any(base not in (Exception, BaseException, object) for base in builtin)
     assert error.__doc__
+
+
+def test_a_pickled_record_comes_back_equal_and_read_only():
+    record = Pair(a=np.arange(3), rest=(np.arange(2), "text"))
+    copy = pickle.loads(pickle.dumps(record))
+    assert copy == record and not copy.a.flags.writeable
