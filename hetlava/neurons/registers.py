@@ -13,7 +13,14 @@ from hetlava.arrays import AnyArray, ArrayRecord, Int
 from hetlava.errors import ValidationError
 
 # one line a model; the conformance tests take every one that is listed
-NEURONS: Mapping[str, str] = MappingProxyType({"cuba": "hetlava.neurons.cuba:CubaRegisters"})
+NEURONS: Mapping[str, str] = MappingProxyType(
+    {
+        "cuba": "hetlava.neurons.cuba:CubaRegisters",
+        "alif": "hetlava.neurons.adaptive:AlifRegisters",
+        "adrf": "hetlava.neurons.adaptive:AdrfRegisters",
+        "adrf_iz": "hetlava.neurons.adaptive:AdrfIzRegisters",
+    }
+)
 
 
 class NeuronState(Protocol):

@@ -17,7 +17,7 @@ def test_models_are_listed_by_their_own_name(name: str) -> None:
 
 
 def test_an_unknown_model_is_refused() -> None:
-    with pytest.raises(ValidationError, match="'lif' is unknown; known: cuba"):
+    with pytest.raises(ValidationError, match="'lif' is unknown; known: cuba,"):
         neuron_model("lif")
 
 
