@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
+JUDGES ?= .venv-judges
 READY  := $(VENV)/.ready
 PIP    := $(PY) -m pip install -qq --disable-pip-version-check
 
@@ -17,6 +18,8 @@ lint: $(READY)
 bench: $(READY)
 	$(PY) benchmarks/inference.py
 setup: $(READY)
+# nengo-loihi and brian2-loihi need numpy below 2: emulators for the tests, apart from the rest
+judges: $(JUDGES)/.ready
 
 # The stamp is older than what set-up reads exactly when the environment is stale.
 $(READY): pyproject.toml constraints.txt lava.txt
@@ -25,6 +28,11 @@ $(READY): pyproject.toml constraints.txt lava.txt
 	$(PIP) --no-deps --ignore-requires-python -r lava.txt
 	touch $@
 
+$(JUDGES)/.ready: tests/conformance/judges/requirements.txt
+	test -x $(JUDGES)/bin/python || $(PYTHON) -m venv $(JUDGES)
+	$(JUDGES)/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info
-.PHONY: demo test test-slow lint bench setup clean
+	rm -rf $(VENV) $(JUDGES) build *.egg-info
+.PHONY: judges demo test test-slow lint bench setup clean
