@@ -18,6 +18,8 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "torch-cpu": "hetlava.hardware.torch_simulator:TORCH_CPU",
         "lava-cpu": "hetlava.hardware.lava_cpu:LAVA_CPU",
         "loihi2-board": "hetlava.hardware.loihi2_board:LOIHI2_BOARD",
+        "bss2-sim": "hetlava.hardware.bss2_sim:BSS2_SIM",
+        "dynapse2-like": "hetlava.hardware.dynapse2_like:DYNAPSE2_LIKE",
     }
 )
 

@@ -13,7 +13,8 @@ from hetlava.hardware.targets import TARGETS, all_targets, target
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_is_found_under_the_name_it_bears(name: str) -> None:
     assert target(name).name == name
-    assert target(name).chip in (None, *CHIPS)
+    # analog chips take floats and stand in tables of their own
+    assert target(name).takes == "floats" or target(name).chip in (None, *CHIPS)
 
 
 @pytest.mark.parametrize("chip", CHIPS)
