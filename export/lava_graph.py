@@ -7,16 +7,17 @@ from typing import Any, get_args
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int64
-from hetlava.errors import UnsupportedError, ValidationError
+from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.export.lava_import import enable_lava, lava_module
 from hetlava.export.lava_levels import merge_levels, split_levels
-from hetlava.export.lava_models import Lif, lif_process
+from hetlava.export.lava_models import Lif
+from hetlava.export.lava_neurons import Course, check_neurons, neuron_process
 from hetlava.export.lava_runtime import PATIENCE, run_graphs, shared, supervise
 from hetlava.export.lava_synapses import connect, lava_synapses
 from hetlava.graph import INPUT
 from hetlava.quantised import QuantisedNetwork
-from hetlava.recording import Recording, score
+from hetlava.recording import Recording, join, score
 from hetlava.sim.reference import check_run
 from hetlava.sim.synops import effective_synops
 
@@ -26,8 +27,10 @@ MODULES = (
     "lava.proc.conv.models",
     "lava.proc.dense.models",
     "lava.proc.lif.models",
+    "lava.proc.rf.models",
+    "lava.proc.rf_iz.models",
+    "lava.proc.sdn.models",
 )
-STATES = {"u": np.int32, "v": np.int32, "spikes": np.bool_}
 
 
 def run(
@@ -58,7 +61,8 @@ def run(
     ValidationError
         If the input has another number of channels, or a probe or ``lif`` is unknown.
     UnsupportedError
-        If Lava holds a projection in no way, or ``levels`` cannot split the network.
+        If Lava has no such neurons, holds a projection in no way, or ``levels`` cannot split the
+        network.
     MissingPackageError
         If Lava or a package that it imports is not installed.
     TargetError
@@ -73,7 +77,12 @@ def run(
         wanted = {g: wanted[name] for name, groups in levels.groups.items() for g in groups}
     for projection in graph.projections:
         lava_synapses(projection)
-    _check_plain(net, inputs)
+    for population in graph.populations:
+        check_neurons(population)
+    if inputs.n_samples > 1 and lif != "vector" and _stock_resets(net):
+        # Lava's own neurons know one interval, not a second one for the end of a sample
+        parts = (inputs.samples(k, k + 1) for k in range(inputs.n_samples))
+        return join([run(net, part, probes=probes, lif=lif, patience=patience) for part in parts])
     versions = enable_lava()
     start = time.perf_counter()
     apart = with_silence(inputs, _silence(net) if inputs.n_samples > 1 else 0)
@@ -90,11 +99,8 @@ def run(
     return _recording(net, inputs, records, probes, seconds, details)
 
 
-def _check_plain(net: QuantisedNetwork, inputs: Events) -> None:
-    reset = [p.name for p in net.populations if p.reset_interval]
-    if reset or inputs.values is not None or any(q.message_bits for q in net.projections):
-        what = f"the reset interval of {reset}" if reset else "graded spikes"
-        raise UnsupportedError(f"Lava's graph does not hold {what} yet; run it on the reference")
+def _stock_resets(net: QuantisedNetwork) -> bool:
+    return any(p.reset_interval for p in net.cuba_populations)
 
 
 def with_silence(inputs: Events, n_steps: int) -> Events:
@@ -107,6 +113,7 @@ def with_silence(inputs: Events, n_steps: int) -> Events:
         n_neurons=inputs.n_neurons,
         indptr=np.concatenate([np.zeros(1, np.int64), ends.astype(np.int64)]),
         index=inputs.index,
+        values=inputs.values,
     )
 
 
@@ -151,8 +158,9 @@ def _records(
 ) -> dict[str, dict[str, AnyArray]]:
     return {
         p.name: {
-            state: shared((inputs.n_steps, inputs.n_samples, p.registers.n), STATES[state])
+            state: shared((inputs.n_steps, inputs.n_samples, p.registers.n), kind)
             for state in sorted(wanted[p.name])
+            for kind in [np.bool_ if state == "spikes" and not p.registers.graded else np.int32]
         }
         for p in net.populations
     }
@@ -169,20 +177,22 @@ def _roots(
     """Build the graph and yield one process of each of its connected parts."""
     from hetlava.export.lava_processes.io import EventSource, SpikeTap, TraceProbe
 
-    neurons, senders = {}, {INPUT: EventSource(events=inputs)}
+    neurons, inward = dict[str, Any](), dict[str, tuple[Any, ...]]()
+    senders: dict[str, Any] = {INPUT: EventSource(events=inputs)}
+    course = Course(inputs.n_steps, inputs.n_samples)
     probes = []  # a process that nobody holds is stopped by Lava
     for i, p in enumerate(net.populations):
-        process = lif_process(p.cuba, lif, inputs.n_steps, inputs.n_samples)
+        process, ports, states = neuron_process(p, lif, course)
         record = records[p.name]
         tap = SpikeTap(record=record["spikes"], n_sent=n_sent, steps_done=steps_done[i : i + 1])
         process.s_out.connect(tap.s_in)
-        neurons[p.name], senders[p.name] = process, tap
+        neurons[p.name], senders[p.name], inward[p.name] = process, tap, ports
         for state in record.keys() - {"spikes"}:
             probes.append(TraceProbe(record=record[state]))
-            probes[-1].state.connect_var(getattr(process, state))
+            probes[-1].state.connect_var(getattr(process, states[state]))
     for projection in net.projections:
-        sender, neuron = senders[projection.source], neurons[projection.target]
-        connect(lava_synapses(projection), sender.s_out, neuron.a_in)
+        port = inward[projection.target][projection.port]
+        connect(lava_synapses(projection), senders[projection.source].s_out, port)
     for names in connected_parts(net):
         yield neurons[names[0]]
 

@@ -47,16 +47,26 @@ def dense_parts(projection: QuantisedProjection) -> tuple[DensePart, ...]:
         W = A + B,  B = W mod 2**k,  A a multiple of 2**k,  k = max(1, -weight_exp)
 
     ``A @ s`` loses nothing in a right shift by k, so the two floors add up to the one of ``W @ s``.
+    Sums of graded messages may overflow 32 bits before they are shifted; where they are shifted
+    right, only the weights as they are overflow alike.
 
     Raises
     ------
     UnsupportedError
-        If no such split exists: odd weights beyond +-127 of mixed sign with an exponent below -8.
+        If no such split exists: odd weights beyond +-127 of mixed sign with an exponent below -8,
+        or odd weights of mixed sign for graded messages with an exponent below 0.
     """
     weights, exp = projection.weights.astype(np.int32), projection.weight_exp
-    whole = _hold(weights, exp, projection.weight_bits) or _hold(2 * weights, exp - 1, WEIGHT_BITS)
+    whole = _hold(weights, exp, projection.weight_bits)
+    if projection.message_bits == 0:
+        whole = whole or _hold(2 * weights, exp - 1, WEIGHT_BITS)
     if whole is not None:
         return (whole,)
+    if projection.message_bits and exp < 0:
+        raise UnsupportedError(
+            f"{projection.label}: Lava's Dense cannot hold odd weights of mixed sign for graded "
+            f"messages under weight_exp {exp}; make them even or raise weight_exp to 0 or more"
+        )
     low = weights & ((1 << max(1, -exp)) - 1)
     parts = [_hold(part, exp, WEIGHT_BITS) for part in (weights - low, low)]
     held = tuple(part for part in parts if part is not None)
@@ -86,7 +96,7 @@ def _hold(weights: Int, weight_exp: int, weight_bits: int) -> DensePart | None:
     return None
 
 
-def dense_process(part: DensePart) -> Any:
+def dense_process(part: DensePart, message_bits: int = 0) -> Any:
     """Return the Lava process of a part; Lava must be enabled."""
     from lava.proc.dense.process import Dense
     from lava.utils.weightutils import SignMode as LavaSignMode
@@ -96,15 +106,25 @@ def dense_process(part: DensePart) -> Any:
         weight_exp=part.weight_exp,
         num_weight_bits=part.num_weight_bits,
         sign_mode=LavaSignMode[part.sign_mode],
+        num_message_bits=message_bits,
     )
 
 
-def lif_process(registers: CubaRegisters, lif: Lif, n_steps: int, n_samples: int) -> Any:
+def lif_process(
+    registers: CubaRegisters,
+    lif: Lif,
+    n_steps: int,
+    n_samples: int,
+    *,
+    reset_interval: int = 0,
+    reset_offset: int = 0,
+) -> Any:
     """Return the Lava process of a population, at rest every ``n_steps``; Lava must be enabled.
 
-    ``stock`` is Lava's own LIF (LIFReset for more than one sample): its model takes vectors of
-    decays and thresholds although its Vars are scalars. ``vector`` is hetlava's. ``levels`` is
-    Lava's own with scalars, for neurons of equal decays and thresholds.
+    ``stock`` is Lava's own LIF (LIFReset where it is reset): its model takes vectors of decays and
+    thresholds although its Vars are scalars. ``vector`` is hetlava's. ``levels`` is Lava's own with
+    scalars, for neurons of equal decays and thresholds. Within samples only one of several
+    samples may be reset, unless by ``vector``.
     """
     from lava.proc.lif.process import LIF, LIFReset
 
@@ -113,17 +133,22 @@ def lif_process(registers: CubaRegisters, lif: Lif, n_steps: int, n_samples: int
     words = {name: getattr(registers, name) for name in ("du", "dv", "bias_mant", "bias_exp")}
     shape = (registers.n,)
     if lif == "vector":
-        interval = n_steps if n_samples > 1 else 0
         return VectorLIF(
             shape=shape,
             vth=registers.vth,
             spiking=registers.spiking,
-            reset_interval=interval,
+            reset_interval=reset_interval,
+            reset_offset=reset_offset,
+            sample_length=n_steps if n_samples > 1 else 0,
             **words,
         )
     words["vth"] = registers.vth if registers.spiking else np.full(shape, NEVER, np.int32)
     if lif == "levels":
         words |= {name: int(words[name][0]) for name in ("du", "dv", "vth")}
+    if reset_interval:
+        return LIFReset(
+            shape=shape, reset_interval=reset_interval, reset_offset=reset_offset, **words
+        )
     if n_samples > 1:
         return LIFReset(shape=shape, reset_interval=n_steps, reset_offset=1, **words)
     return LIF(shape=shape, **words)

@@ -48,19 +48,23 @@ class LavaSynapses(ArrayRecord):
         Delays of the source's spikes.
     inside : bool
         Lava's ``DelayDense`` delays, not a process of ours in front.
+    message_bits : int
+        Bits of graded messages, 0 for spikes.
     """
 
     parts: tuple[DensePart | ConvPart, ...]
     delays: Int16 | None
     inside: bool
+    message_bits: int = 0
 
 
 def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
     """Return which Lava processes a projection becomes.
 
-    ``Conv`` where it computes the kernel exactly, ``Dense`` with the kernel's matrix otherwise.
-    ``DelayDense`` rounds the spikes of each delay by themselves: where that shows, the spikes are
-    delayed by hetlava's process and summed by ``Dense``.
+    ``Conv`` where it computes the kernel exactly, ``Dense`` with the kernel's matrix otherwise, as
+    for graded messages, whose sums may be too long for ``Conv``. ``DelayDense`` rounds the spikes
+    of each delay by themselves, and overflows otherwise than ``Dense``: where that shows, the
+    spikes are delayed by hetlava's process and summed by ``Dense``.
 
     Raises
     ------
@@ -76,17 +80,23 @@ def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
         weights=projection.matrix(),
         weight_exp=projection.weight_exp,
         weight_bits=projection.weight_bits,
+        message_bits=projection.message_bits,
     )
     parts = dense_parts(matrix)
     whole = all(not np.any(p.weights % (1 << max(0, -p.weight_exp))) for p in parts)
-    return LavaSynapses(parts=parts, delays=projection.delays, inside=whole)
+    return LavaSynapses(
+        parts=parts,
+        delays=projection.delays,
+        inside=whole and not projection.message_bits,
+        message_bits=projection.message_bits,
+    )
 
 
 def conv_part(q: QuantisedConvolution) -> ConvPart | None:
     """Return the kernel as Lava's Conv takes it, or None where Conv would compute otherwise."""
     (top, bottom), (left, right) = q.padding
     unit = 1 << max(0, -q.weight_exp)
-    if top != bottom or left != right or np.any(q.weights % unit):
+    if q.message_bits or top != bottom or left != right or np.any(q.weights % unit):
         return None
     weights = q.weights.astype(np.int64) * (1 << max(0, q.weight_exp)) // unit
     if np.abs(weights).sum(axis=(1, 2, 3)).max() >= 1 << (CONV_BITS - 1):
@@ -118,7 +128,11 @@ def connect(synapses: LavaSynapses, s_out: Any, a_in: Any) -> None:
         if isinstance(part, ConvPart):
             _connect_conv(part, s_out, a_in)
         else:
-            process = dense_process(part) if delays is None else _delay_dense(part, delays)
+            process = (
+                dense_process(part, synapses.message_bits)
+                if delays is None
+                else _delay_dense(part, delays)
+            )
             s_out.connect(process.s_in)
             process.a_out.connect(a_in)
 

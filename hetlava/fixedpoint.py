@@ -27,6 +27,19 @@ def decay(x: Int, d: Int, bits: int = DECAY_BITS) -> Int:
     return y
 
 
+def scaled(x: Int, factor: Int, bits: int = DECAY_BITS) -> Int64:
+    """Multiply ``x`` by ``factor / 2**bits``, rounding toward zero.
+
+    Examples
+    --------
+    >>> scaled(np.array([100, -100], np.int32), np.array([1000, 1000], np.int32)).tolist()
+    [24, -24]
+    """
+    product = x.astype(np.int64) * factor.astype(np.int64)
+    y: Int64 = np.sign(product) * (np.abs(product) >> bits)
+    return y
+
+
 def wrap_once(x: Int, bits: int = STATE_BITS) -> Int:
     """Bring ``x`` back by one turn of ``2**bits`` where it left the word, as Lava's current does.
 

@@ -68,7 +68,9 @@ def synaptic_input(projection: QuantisedSynapses, s: AnyArray) -> Int:
     """Return what messages (n_samples, n_pre) give to the target, (n_samples, n_post) int32."""
     if not projection.message_bits:
         s = s != 0
-    return wrap_int32(shift(projection.product(s), projection.weight_exp))
+    # the sum is a word of 32 bits before it is shifted; of ones it never leaves that
+    total = wrap_int32(projection.product(s)).astype(np.int64)
+    return wrap_int32(shift(total, projection.weight_exp))
 
 
 def check_run(n_inputs: int, inputs: Events, probes: Collection[str]) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.registers import NEURONS, NeuronRegisters
+from hetlava.neurons.resonate import ResonatorRegisters, RFIzhikevichRegisters, RFRegisters
+from hetlava.neurons.sigma_delta import DeltaRegisters, SigmaDeltaRegisters, SigmaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 
 # the first example pays for imports and compiling, and the machine may be busy
@@ -57,6 +61,19 @@ def random_network() -> RandomNetwork:
     ``readout=False`` without integrators, for targets that know no others.
     """
     return draw_network
+
+
+@pytest.fixture(scope="session")
+def random_neurons() -> Callable[..., NeuronRegisters]:
+    """``random_neurons(rng, model, n, extreme=False)`` draws registers of a listed model."""
+    return draw_neurons
+
+
+@pytest.fixture(scope="session")
+def mixed_network() -> RandomNetwork:
+    """``mixed_network(rng, models=..., extreme=False, ...)`` draws one whose populations are of
+    random models, with graded input, loops and resets."""
+    return draw_mixed_network
 
 
 @pytest.fixture(scope="session")
@@ -241,3 +258,102 @@ def draw_registers(
         return rng.integers(*usual[name], n).astype(np.int32)
 
     return CubaRegisters(**{name: draw(name) for name in ends}, spiking=spiking)
+
+
+def draw_deltas(
+    rng: np.random.Generator, n: int, *, extreme: bool, kind: type[DeltaRegisters] = DeltaRegisters
+) -> DeltaRegisters:
+    """Return encoders, or sigma-deltas, of any exponents."""
+    exps = {name: int(rng.integers(0, 16 if extreme else 7)) for name in ("spike_exp", "state_exp")}
+    high = (1 << 31 - sum(exps.values())) - 1 if extreme else 40
+    vth = rng.integers(0, high, n, endpoint=True)
+    vth = np.where(rng.random(n) < 0.3, rng.choice([0, 1, high], n), vth)
+    words = {"vth": vth if rng.random() < 0.7 else np.full(n, vth[0])}
+    if kind is SigmaDeltaRegisters:
+        words["bias"] = rng.integers(-high - 1, high, n, endpoint=True)
+        exps["rectify"] = bool(rng.random() < 0.7)
+    words = {name: word.astype(np.int32) for name, word in words.items()}
+    return kind(**words, **exps, cum_error=bool(rng.random() < 0.5))
+
+
+def draw_sigmas(rng: np.random.Generator, n: int, *, extreme: bool) -> SigmaRegisters:
+    """Return decoders that begin at 0 or, the extreme ones, anywhere."""
+    start = rng.integers(-(1 << 31), 1 << 31, n) if extreme else np.zeros(n)
+    return SigmaRegisters(start=start.astype(np.int32))
+
+
+def draw_resonators(
+    rng: np.random.Generator, n: int, *, extreme: bool, kind: type[ResonatorRegisters]
+) -> ResonatorRegisters:
+    """Return resonators of any angle; the extreme ones grow, stand still or turn at once."""
+    state_exp = int(rng.integers(0, 16)) if extreme else 6
+    bits = int(rng.integers(1, 13)) if extreme else 12
+    one, angle = 1 << bits, rng.uniform(0.1, 1.5, n)
+    radius = one * rng.uniform(0.7, 1, n)
+    decays = np.stack([np.sin(angle), np.cos(angle)]) * radius
+    if extreme:
+        decays = np.where(rng.random((2, n)) < 0.5, rng.choice([-one, -1, 0, one], (2, n)), decays)
+    high = (1 << 31 - state_exp) - 1 if extreme else 200
+    vth = rng.integers(-high if extreme else 1, high, n, endpoint=True)
+    vth = np.where(rng.random(n) < 0.5, rng.integers(0, min(high, 100), n), vth)
+    return kind(
+        sin_decay=decays[0].astype(np.int32),
+        cos_decay=decays[1].astype(np.int32),
+        vth=(vth if rng.random() < 0.7 else np.full(n, vth[0])).astype(np.int32),
+        state_exp=state_exp,
+        decay_bits=bits,
+    )
+
+
+# one line for each of hetlava.neurons.registers.NEURONS
+DRAW: dict[str, Callable[..., NeuronRegisters]] = {
+    "cuba": draw_registers,
+    "delta": draw_deltas,
+    "sigma": draw_sigmas,
+    "sigma_delta": partial(draw_deltas, kind=SigmaDeltaRegisters),
+    "rf": partial(draw_resonators, kind=RFRegisters),
+    "rf_iz": partial(draw_resonators, kind=RFIzhikevichRegisters),
+}
+
+
+def draw_neurons(
+    rng: np.random.Generator, model: str, n: int, *, extreme: bool = False
+) -> NeuronRegisters:
+    """Return random registers of a listed model."""
+    return DRAW[model](rng, n, extreme=extreme)
+
+
+def draw_mixed_network(
+    rng: np.random.Generator,
+    *,
+    models: tuple[str, ...] = tuple(NEURONS),
+    extreme: bool = False,
+    loops: bool = True,
+    max_neurons: int = 15,
+) -> tuple[QuantisedNetwork, Events]:
+    """Return a network of populations of random models, and graded input for it."""
+    net, inputs = draw_network(
+        rng, extreme=extreme, loops=loops, readout=False, max_neurons=max_neurons
+    )
+    populations = {}
+    for p in net.populations:
+        registers = draw_neurons(rng, str(rng.choice(models)), p.registers.n, extreme=extreme)
+        interval, offset = int(rng.integers(0, 9)), int(rng.integers(0, 12))
+        populations[p.name] = QuantisedPopulation(
+            name=p.name,
+            registers=registers,
+            reset_interval=interval if rng.random() < 0.3 else 0,
+            reset_offset=offset,
+        )
+    projections = []
+    for q in net.projections:
+        graded = q.source == "input" or populations[q.source].registers.graded
+        bits = int(rng.choice([0, 8, 16, 24])) if graded else 0
+        port = int(rng.integers(0, populations[q.target].registers.n_ports))
+        projections.append(replace(q, message_bits=bits, port=port))
+    net = replace(net, populations=tuple(populations.values()), projections=tuple(projections))
+    x = inputs.to_dense().astype(np.int32)
+    if rng.random() < 0.7:
+        high = 1 << int(rng.integers(1, 31 if extreme else 7))
+        x *= rng.integers(-high, high, x.shape).astype(np.int32)
+    return net, from_dense(x)

@@ -49,7 +49,8 @@ class PyEventSource(PyLoihiProcessModel):  # type: ignore[misc]
         events, row = self._events, self.time_step - 1
         spikes = np.zeros(events.n_neurons, np.int32)
         if (row + 1) % events.n_steps:
-            spikes[events.index[events.indptr[row] : events.indptr[row + 1]]] = 1
+            here = slice(*events.indptr[row : row + 2])
+            spikes[events.index[here]] = 1 if events.values is None else events.values[here]
         self.s_out.send(spikes)
 
 
@@ -58,7 +59,7 @@ class SpikeTap(AbstractProcess):  # type: ignore[misc]
 
     Parameters
     ----------
-    record : (n_steps, n_samples, n) bool
+    record : (n_steps, n_samples, n) bool or int32
         Written at every step.
     n_sent : int
         Steps of a sample, the last of which is not sent on any more.

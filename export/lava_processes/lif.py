@@ -18,6 +18,7 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from hetlava.arrays import AnyArray, Int
+from hetlava.export.lava_processes.resets import Resets
 from hetlava.neurons.cuba import CubaRegisters, CubaState, step
 
 
@@ -37,8 +38,11 @@ class VectorLIF(AbstractProcess):  # type: ignore[misc]
         :class:`hetlava.neurons.cuba.CubaRegisters`.
     spiking : bool
         False for integrators that never spike.
-    reset_interval : int
-        Set ``u`` and ``v`` to 0 before steps 1, 1 + interval, ...; 0 for never.
+    reset_interval, reset_offset : int
+        Set ``u`` and ``v`` to 0 before steps 1, 1 + interval, ..., or those equal to another
+        offset modulo the interval; 0 for never.
+    sample_length : int
+        Steps after which time begins again with a reset; 0 for never.
     """
 
     def __init__(
@@ -54,13 +58,15 @@ class VectorLIF(AbstractProcess):  # type: ignore[misc]
         bias_exp: npt.ArrayLike = 0,
         spiking: bool = True,
         reset_interval: int = 0,
+        reset_offset: int = 1,
+        sample_length: int = 0,
         name: str | None = None,
         log_config: LogConfig | None = None,
     ) -> None:
         super().__init__(
             shape=shape,
             spiking=spiking,
-            reset_interval=reset_interval,
+            resets=Resets(sample_length, reset_interval, reset_offset),
             name=name,
             log_config=log_config,
         )
@@ -98,7 +104,7 @@ class PyVectorLIF(PyLoihiProcessModel):  # type: ignore[misc]
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
         self._spiking: bool = proc_params["spiking"]
-        self._interval: int = proc_params["reset_interval"]
+        self._resets: Resets = proc_params["resets"]
         self._registers: CubaRegisters | None = None
 
     def on_var_update(self) -> None:
@@ -108,7 +114,7 @@ class PyVectorLIF(PyLoihiProcessModel):  # type: ignore[misc]
     def run_spk(self) -> None:
         """Advance one step."""
         a_in: Int = self.a_in.recv()
-        if self._interval and (self.time_step - 1) % self._interval == 0:
+        if self._resets.come_before(self.time_step):
             self.u[...] = 0
             self.v[...] = 0
         if self._registers is None:

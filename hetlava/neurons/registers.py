@@ -19,6 +19,11 @@ NEURONS: Mapping[str, str] = MappingProxyType(
         "alif": "hetlava.neurons.adaptive:AlifRegisters",
         "adrf": "hetlava.neurons.adaptive:AdrfRegisters",
         "adrf_iz": "hetlava.neurons.adaptive:AdrfIzRegisters",
+        "delta": "hetlava.neurons.sigma_delta:DeltaRegisters",
+        "sigma": "hetlava.neurons.sigma_delta:SigmaRegisters",
+        "sigma_delta": "hetlava.neurons.sigma_delta:SigmaDeltaRegisters",
+        "rf": "hetlava.neurons.resonate:RFRegisters",
+        "rf_iz": "hetlava.neurons.resonate:RFIzhikevichRegisters",
     }
 )
 
