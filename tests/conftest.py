@@ -15,6 +15,12 @@ from hypothesis import settings
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
+from hetlava.neurons.adaptive import (
+    AdaptiveRegisters,
+    AdrfIzRegisters,
+    AdrfRegisters,
+    AlifRegisters,
+)
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NEURONS, NeuronRegisters
 from hetlava.neurons.resonate import ResonatorRegisters, RFIzhikevichRegisters, RFRegisters
@@ -305,9 +311,39 @@ def draw_resonators(
     )
 
 
+def draw_adaptive(
+    rng: np.random.Generator, n: int, *, extreme: bool, kind: type[AdaptiveRegisters]
+) -> AdaptiveRegisters:
+    """Return neurons that adapt; the extreme ones hold every end of every range."""
+    ranges = {
+        "du": (-1, 4095, 100, 2000),
+        "dv": (0, 4096, 20, 1000),
+        "dth": (0, 4096, 20, 1000),
+        "dr": (0, 4096, 100, 2000),
+        "vth": (0, 1 << 17, 1, 40),
+        "vth_step": (0, 1 << 17, 1, 60),
+        "bias_mant": (-(1 << 15), (1 << 15) - 1, -10, 30),
+        "sin_decay": (0, 4096, 500, 2500),
+        "cos_decay": (0, 4096, 2500, 3500),
+    }
+    words = {}
+    for word in kind.words:
+        low, high, usual_low, usual_high = ranges[word]
+        if extreme:
+            any_value = rng.integers(low, high, n, endpoint=True)
+            value = np.where(rng.random(n) < 0.5, rng.choice([low, high], n), any_value)
+        else:
+            value = rng.integers(usual_low, usual_high, n)
+        words[word] = value.astype(np.int32)
+    return kind(**words)
+
+
 # one line for each of hetlava.neurons.registers.NEURONS
 DRAW: dict[str, Callable[..., NeuronRegisters]] = {
     "cuba": draw_registers,
+    "alif": partial(draw_adaptive, kind=AlifRegisters),
+    "adrf": partial(draw_adaptive, kind=AdrfRegisters),
+    "adrf_iz": partial(draw_adaptive, kind=AdrfIzRegisters),
     "delta": draw_deltas,
     "sigma": draw_sigmas,
     "sigma_delta": partial(draw_deltas, kind=SigmaDeltaRegisters),
