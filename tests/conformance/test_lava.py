@@ -101,6 +101,17 @@ def test_many_random_networks_agree(
     assert_all_agree(net, inputs, lif=lif)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "extreme"), [(24, False), (6, True)])
+def test_ten_thousand_steps_agree(seed: int, extreme: bool, random_network: RandomNetwork) -> None:
+    """Nothing drifts: a difference of one unit anywhere would stay, and grow."""
+    rng = np.random.default_rng(seed)
+    net, _ = random_network(rng, extreme=extreme, max_neurons=16)
+    inputs = from_dense(rng.random((10_000, 1, net.n_inputs)) < 0.1)
+    recording = assert_all_agree(net, inputs)
+    assert sum(spikes.n_events for spikes in recording.spikes) > 10_000
+
+
 def test_the_random_networks_are_worth_comparing(random_network: RandomNetwork) -> None:
     """They spike, loop, hold integrators and batches; the extreme ones wrap and saturate."""
     nets = [random_network(np.random.default_rng(seed), extreme=False) for seed in FAST]
