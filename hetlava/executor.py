@@ -9,7 +9,7 @@ import signal
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ def map_over(
     workers: int = 1,
     dask: str | None = None,
     executor: Executor | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield ``function(setup(), item)`` for every item, in the order of the items.
 
     ``setup`` is called once in every worker, for what is dear to make or to send: a prepared
     network, a loaded data set. Items are drawn from the iterable as workers become free, so that
-    neither they nor the results need to fit in memory together.
+    neither they nor the results need to fit in memory together. ``close()`` ends it early.
 
     The results do not depend on the number of workers as long as ``function`` depends on nothing
     but its arguments: an item that needs random numbers carries their seed, as in
@@ -90,7 +90,7 @@ def threads_each(workers: int) -> int:
 
 def _map_here(
     function: Callable[[Made, Item], Result], items: Iterable[Item], setup: Callable[[], Made]
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     made = setup()
     for item in items:
         yield function(made, item)
@@ -103,7 +103,7 @@ def _map_elsewhere(
     workers: int,
     dask: str | None,
     executor: Executor | None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     task = _Task(uuid.uuid4().hex, setup, function)
     with _opened(workers, dask, executor, task) as pool:
         waiting: deque[Future[Result]] = deque()

@@ -1,13 +1,47 @@
 """``hetlava run``: quantised inference over a data set."""
 
+import hashlib
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import Chip, Data, LavaPython, LavaTimeout, Limit, NetFile, Split, Threads
+from hetlava.cli.options import (
+    Dask,
+    Data,
+    LavaPython,
+    LavaTimeout,
+    Limit,
+    NetFile,
+    Split,
+    Threads,
+    Workers,
+)
 
-CHUNK = 256  # samples between two movements of the progress bar
+if TYPE_CHECKING:
+    from hetlava.datasets.recordings import Recordings
+    from hetlava.network import Plain
+    from hetlava.partial_run import PartialRun
+    from hetlava.recording import Recording
+    from hetlava.streaming import Job
+    from hetlava.tally import Tally
+
+    Results = Generator[tuple[Tally, Recording | None], None, None]
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "--save", help="Write the recording, .npz; unfinished blocks lie beside it."
+    ),
+]
+Resume = Annotated[bool, typer.Option(help="Go on with the finished blocks beside --out.")]
+Batch = Annotated[int, typer.Option(help="Samples run at a time; memory grows with it.", min=1)]
+Device = Annotated[
+    str | None, typer.Option(help="Run on torch instead: cpu, cuda or cuda:N; the same integers.")
+]
 
 
 def run(
@@ -15,52 +49,147 @@ def run(
     data: Data = "digits",
     split: Split = "test",
     limit: Limit = None,
-    save: Annotated[Path | None, typer.Option(help="Write the recording, .npz.")] = None,
+    out: Out = None,
+    resume: Resume = False,
     probe: Annotated[str, typer.Option(help="Traces to save: u, v or u,v.")] = "",
     target: Annotated[str | None, typer.Option(help="What runs it; see: hetlava targets.")] = None,
-    chip: Chip = None,
+    device: Device = None,
+    batch: Batch = 256,
     threads: Threads = None,
+    workers: Workers = 1,
+    dask: Dask = None,
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
 ) -> None:
     """Run a quantised network over a data set: accuracy, spikes, synaptic operations, time."""
-    from rich.console import Console
-
-    from hetlava.cli.chips import as_on
-    from hetlava.cli.samples import load_samples
+    from hetlava.cli.samples import load_recordings
     from hetlava.errors import ValidationError
     from hetlava.export.net_hdf5 import read
-    from hetlava.hardware.lava_elsewhere import located
-    from hetlava.hardware.targets import target_of
-    from hetlava.parity import wilson
-    from hetlava.recording import join
-    from hetlava.recording_file import write_recording
-    from hetlava.report.tables import recording_tables
+    from hetlava.partial_run import PartialRun
+    from hetlava.streaming import Job
 
     probes = tuple(filter(None, probe.split(",")))
-    if probes and save is None:
+    if probes and out is None:
         raise ValidationError("--probe keeps traces in a file; name it with --save out.npz")
-    quantised = as_on(read(net), chip)
-    if target is None and lava_python is None:
-        runner = target_of(quantised)
-    else:
-        (runner,) = located([target or quantised.chip], lava_python, lava_timeout)
-    inputs, labels = load_samples(quantised, data, split, limit)
-    console = Console()
-    from rich.progress import track
-
-    # the first run of a process loads or compiles kernels, which is not the network's time
-    runner.run(quantised, inputs.samples(0, 1), threads=threads)
-    starts = range(0, inputs.n_samples, CHUNK)
-    recording = join(
-        [
-            runner.run(quantised, inputs.samples(i, i + CHUNK), probes=probes, threads=threads)
-            for i in track(starts, "running", console=console, transient=True)
-        ]
+    if resume and out is None:
+        raise ValidationError("--resume goes on with blocks beside a file; name it with --out")
+    if device is not None and (target or lava_python):
+        raise ValidationError("--device is the torch engine; leave out --target and --lava-python")
+    quantised = read(net)
+    job = Job(
+        net=quantised,
+        target=target or quantised.chip,
+        device=device,
+        lava_python=lava_python,
+        lava_patience=lava_timeout,
+        probes=probes,
+        threads=threads,
+        keep=out is not None,
     )
-    if save is not None:
-        write_recording(save, recording)
-    accuracy = wilson(int((recording.predictions == labels).sum()), labels.size)
-    dense = sum(q.shape[0] * q.fan_in for q in quantised.projections) * inputs.n_steps
-    for made in recording_tables(recording, accuracy, dense, inputs.n_steps):
-        console.print(made)
+    name = job.located().name
+    recordings = load_recordings(quantised, data, split, limit)
+    identity: dict[str, Plain] = {
+        "network": hashlib.sha256(net.read_bytes()).hexdigest(),
+        "samples": _fingerprint(recordings),
+        "target": name,
+        "probes": ",".join(sorted(probes)),
+        "batch": batch,
+    }
+    partial = None if out is None else PartialRun(out, identity, resume=resume)
+    _run(job, recordings, batch, partial, workers=workers, dask=dask)
+
+
+def _fingerprint(recordings: "Recordings") -> str:
+    """Return a digest of every event of the samples."""
+    digest = hashlib.sha256()
+    for array in (recordings.indptr, recordings.times, recordings.channels, recordings.labels):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _run(
+    job: "Job",
+    recordings: "Recordings",
+    batch: int,
+    partial: "PartialRun | None",
+    *,
+    workers: int,
+    dask: str | None,
+) -> None:
+    """Run what is not finished, show how it goes, and print and write what came of it."""
+    import time
+
+    from rich.console import Console
+
+    from hetlava.parity import wilson
+    from hetlava.report.running import tally_tables
+    from hetlava.streaming import blocks, run_blocks
+    from hetlava.tally import add, tally
+
+    tallies = [tally(recording) for recording in partial.finished()] if partial else []
+    done = sum(part.n_samples for part in tallies)
+    left = recordings.take(range(done, recordings.n))
+    inputs = blocks(left, job.net.dt, job.net.n_steps, batch)
+    start = time.perf_counter()
+    # in a thread of its own, since compiled loops do not hear of Ctrl-C
+    with ThreadPoolExecutor(1) as thread:
+        executor = thread if workers == 1 and dask is None else None
+        results = run_blocks(job, inputs, workers=workers, dask=dask, executor=executor)
+        try:
+            with closing(results), closing(_shown(results, done, recordings.n)) as shown:
+                for part, recording in shown:
+                    if partial and recording:
+                        partial.put(len(tallies), recording)
+                    tallies.append(part)
+        except KeyboardInterrupt:
+            _stop(sum(part.n_samples for part in tallies), recordings.n, partial)
+    seconds = time.perf_counter() - start
+    if partial:
+        partial.complete()
+    whole = add(tallies)
+    accuracy = wilson(int((whole.predictions == recordings.labels).sum()), recordings.n)
+    for made in tally_tables(whole, accuracy, job.net, left.n / seconds):
+        Console().print(made)
+
+
+def _stop(done: int, n: int, partial: "PartialRun | None") -> None:
+    """Say how far it came and leave at once, without waiting for threads."""
+    import os
+
+    cure = "go on with --resume" if partial else "nothing was kept; --out would keep it"
+    typer.echo(f"hetlava: stopped after {done} of {n} samples; {cure}", err=True)
+    os._exit(130)
+
+
+def _shown(results: "Results", done: int, n: int) -> "Results":
+    """Pass results on, with a bar and the throughput on a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("running"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=n, completed=done, rate="")
+        synops = 0
+        for part, recording in results:
+            yield part, recording
+            synops += int(part.synops.sum())
+            progress.update(task, advance=part.n_samples)
+            elapsed = progress.tasks[0].elapsed or 1e-9
+            ran = progress.tasks[0].completed - done
+            rate = f"{ran / elapsed:,.0f} samples/s, {synops / elapsed:.2g} synops/s"
+            progress.update(task, rate=rate)

@@ -1,16 +1,32 @@
 """Samples of a data set in the shape that a network takes."""
 
+from typing import TYPE_CHECKING
+
 from hetlava.arrays import Int64
 from hetlava.errors import ValidationError
 from hetlava.events import Events
 from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
 
+if TYPE_CHECKING:
+    from hetlava.datasets.recordings import Recordings
+
 
 def load_samples(
     net: Network | QuantisedNetwork, data: str, split: str, limit: int | None
 ) -> tuple[Events, Int64]:
     """Load a split, put into the network's steps, and its labels (n_samples,) int64.
+
+    Errors as for :func:`load_recordings`.
+    """
+    recordings = load_recordings(net, data, split, limit)
+    return recordings.binned(net.dt, net.n_steps), recordings.labels
+
+
+def load_recordings(
+    net: Network | QuantisedNetwork, data: str, split: str, limit: int | None
+) -> "Recordings":
+    """Load a split, or its first samples, as they were recorded.
 
     Raises
     ------
@@ -26,4 +42,4 @@ def load_samples(
         )
     if limit is not None:
         recordings = recordings.take(range(min(limit, recordings.n)))
-    return recordings.binned(net.dt, net.n_steps), recordings.labels
+    return recordings

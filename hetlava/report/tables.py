@@ -14,7 +14,6 @@ from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLIF, CubaRegisters
 from hetlava.parity import Interval, Parity
 from hetlava.quantised import QuantisedNetwork
-from hetlava.recording import Recording
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -114,38 +113,6 @@ def _cells(value: Interval) -> tuple[str, str]:
 
 def _pair(parity: Parity) -> str:
     return f"{parity.reference} -> {parity.candidate}"
-
-
-def recording_tables(
-    recording: Recording, accuracy: Interval, dense_synops: int, n_steps: int
-) -> list[Table]:
-    """Return what a run gave: accuracy, work and time per sample, spikes per layer."""
-    n = recording.scores.shape[0]
-    layers = [
-        (
-            name,
-            e.n_neurons,
-            f"{e.n_events / n:.1f}",
-            f"{1e2 * e.n_events / (n * n_steps * e.n_neurons):.2f}",
-        )
-        for name, e in zip(recording.names, recording.spikes, strict=True)
-    ]
-    return [
-        table(
-            f"{recording.target} ({recording.provenance})",
-            ("samples", "accuracy % [95 %]", "synops/sample", "dense synops", "ms/sample"),
-            [
-                (
-                    n,
-                    interval(accuracy),
-                    f"{float(np.mean(recording.synops)):.0f}",
-                    dense_synops,
-                    f"{1e3 * recording.seconds / n:.3f}",
-                )
-            ],
-        ),
-        table("Spikes", ("layer", "neurons", "spikes/sample", "spikes/neuron-step %"), layers),
-    ]
 
 
 def network_table(net: Network | QuantisedNetwork) -> Table:

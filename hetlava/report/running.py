@@ -1,0 +1,36 @@
+"""Tables of a run over a data set."""
+
+import numpy as np
+from rich.table import Table
+
+from hetlava.parity import Interval
+from hetlava.quantised import QuantisedNetwork
+from hetlava.report.tables import interval, table
+from hetlava.tally import Tally
+
+
+def tally_tables(
+    whole: Tally, accuracy: Interval, net: QuantisedNetwork, samples_per_second: float
+) -> list[Table]:
+    """Return what a run gave: accuracy, work and time per sample, spikes per layer."""
+    n, n_steps = whole.n_samples, whole.n_steps
+    dense = sum(q.shape[0] * q.fan_in for q in net.projections) * n_steps
+    layers = [
+        (name, size, f"{spikes / n:.1f}", f"{1e2 * spikes / (n * n_steps * size):.2f}")
+        for name, size, spikes in zip(whole.names, whole.neurons, whole.spikes, strict=True)
+    ]
+    columns = (
+        "samples", "accuracy % [95 %]", "synops/sample", "dense synops", "ms/sample", "samples/s",
+    )  # fmt: skip
+    row = (
+        n,
+        interval(accuracy),
+        f"{float(np.mean(whole.synops)):.0f}",
+        dense,
+        f"{1e3 * whole.seconds / n:.3f}",
+        f"{samples_per_second:,.0f}",
+    )
+    return [
+        table(f"{whole.target} ({whole.provenance})", columns, [row]),
+        table("Spikes", ("layer", "neurons", "spikes/sample", "spikes/neuron-step %"), layers),
+    ]

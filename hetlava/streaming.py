@@ -1,0 +1,125 @@
+"""A data set run block by block: streamed, shared among workers, kept or only summed up."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hetlava.datasets.recordings import Recordings
+from hetlava.events import Events
+from hetlava.executor import map_over, threads_each
+from hetlava.hardware.interface import Target
+from hetlava.quantised import QuantisedNetwork
+from hetlava.recording import Recording
+from hetlava.tally import Tally, tally
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What every worker needs to run blocks.
+
+    Attributes
+    ----------
+    net : QuantisedNetwork
+    target : str
+        Name of the target.
+    device : str or None
+        A device of the torch engine instead of the target.
+    lava_python : path, optional
+    lava_patience : float
+        As for :func:`hetlava.hardware.lava_elsewhere.located`.
+    probes : tuple of str
+    threads : int or None
+        Threads of each worker.
+    keep : bool
+        Whether recordings are wanted, or only what they sum up to.
+    """
+
+    net: QuantisedNetwork
+    target: str
+    device: str | None = None
+    lava_python: Path | None = None
+    lava_patience: float = 300.0
+    probes: tuple[str, ...] = ()
+    threads: int | None = None
+    keep: bool = False
+
+    def located(self) -> Target:
+        """Return the target; errors as for :func:`hetlava.hardware.targets.target`."""
+        if self.device is not None:
+            from hetlava.hardware.torch_simulator import torch_target
+
+            return torch_target(self.device)
+        from hetlava.hardware.lava_elsewhere import located
+
+        return located([self.target], self.lava_python, self.lava_patience)[0]
+
+
+def blocks(recordings: Recordings, dt: float, n_steps: int, size: int) -> Iterator[Events]:
+    """Yield consecutive samples in steps of ``dt`` [s], so many at a time."""
+    for start in range(0, recordings.n, size):
+        stop = min(start + size, recordings.n)
+        yield recordings.take(range(start, stop)).binned(dt, n_steps)
+
+
+def run_blocks(
+    job: Job,
+    inputs: Iterable[Events],
+    *,
+    workers: int = 1,
+    dask: str | None = None,
+    executor: Executor | None = None,
+) -> Generator[tuple[Tally, Recording | None], None, None]:
+    """Run blocks of samples and yield what each gave, in their order.
+
+    The results depend neither on the blocks nor on who runs them. Only the blocks that workers run
+    or wait for are in memory.
+
+    Parameters
+    ----------
+    job : Job
+    inputs : iterable of Events
+    workers, dask, executor
+        Who runs them, see :func:`hetlava.executor.map_over`.
+    """
+    threads = job.threads or (threads_each(workers) if workers > 1 else None)
+    return map_over(
+        _run_block,
+        inputs,
+        setup=partial(_ready, job, threads),
+        workers=workers,
+        dask=dask,
+        executor=executor,
+    )
+
+
+Ready = Callable[[Events], tuple[Tally, Recording | None]]
+
+
+def _ready(job: Job, threads: int | None) -> Ready:
+    target = job.located()
+    # the first run of a process loads or compiles kernels, which is not the network's time
+    target.run(job.net, _silence(job.net), threads=threads)
+
+    def run(inputs: Events) -> tuple[Tally, Recording | None]:
+        recording = target.run(job.net, inputs, probes=job.probes, threads=threads)
+        return tally(recording), recording if job.keep else None
+
+    return run
+
+
+def _run_block(run: Ready, inputs: Events) -> tuple[Tally, Recording | None]:
+    return run(inputs)
+
+
+def _silence(net: QuantisedNetwork) -> Events:
+    return Events(
+        n_samples=1,
+        n_steps=net.n_steps,
+        n_neurons=net.n_inputs,
+        indptr=np.zeros(net.n_steps + 1, np.int64),
+        index=np.zeros(0, np.int32),
+    )
