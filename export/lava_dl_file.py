@@ -8,7 +8,7 @@ from hetlava.arrays import AnyArray, Bool, Int16, Int64, cast_exactly
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
 from hetlava.export.lava_dl_images import conv_layer, flatten, input_neurons, pool_layer
-from hetlava.export.lava_dl_neurons import neurons
+from hetlava.export.lava_dl_neurons import current_bias, population
 from hetlava.export.lava_dl_parts import (
     Signal,
     SlayerLayer,
@@ -20,8 +20,8 @@ from hetlava.export.lava_dl_parts import (
     sizes,
     weights,
 )
-from hetlava.export.netx_weights import NetxWeights, changed_weights, netx_weights
-from hetlava.quantised import QuantisedPopulation, QuantisedProjection
+from hetlava.export.netx_weights import changed_weights, netx_weights
+from hetlava.quantised import QuantisedProjection
 from hetlava.synapses import DELAY_MAX, QuantisedSynapses
 
 LAYER_KEYS = {"type", "shape", "weight", "neuron"}
@@ -30,7 +30,7 @@ NETX_DELAYS = "netx delays what leads to the layer, not its spikes"
 
 
 def read_chain(root: Group) -> list[SlayerLayer]:
-    """Read the layers as SLAYER means them, the weights of matrices as netx loads them.
+    """Read the layers as SLAYER means them.
 
     Raises
     ------
@@ -85,40 +85,41 @@ def dense_layer(group: Group, signal: Signal) -> SlayerLayer:
     matrices = [_matrix(group, key, n) for key in keys]
     _check_features(group, matrices, n, signal.size)
     name = layer_name(group)
-    loaded, changes = _as_netx(group, keys, matrices)
+    changes = _netx_changes(group, keys, matrices)
     late, late_input, told = _delays(group, signal, n, matrices[0].shape[1])
     with in_file(group):
         projections = [
             QuantisedProjection(
                 source=end,
                 target=name,
-                weights=cast_exactly(w.weights, np.int16, "weight"),
-                weight_exp=w.exponent,
+                weights=cast_exactly(matrix, np.int16, "weight"),
             )
-            for end, w in zip((signal.source, name), loaded, strict=False)
+            for end, matrix in zip((signal.source, name), matrices, strict=False)
         ]
         projections[0] = replace(projections[0], delays=late_input)
+    helpers, biases = current_bias(group, n, n)
     return SlayerLayer(
-        QuantisedPopulation(name=name, registers=neurons(group, n, n)),
-        tuple(projections),
+        population(group, n, n),
+        (*projections, *biases),
         Signal(name, (n,), late),
         changes + told,
+        helpers,
     )
 
 
-def _as_netx(
-    group: Group, keys: list[str], matrices: list[Int64]
-) -> tuple[list[NetxWeights], tuple[str, ...]]:
-    plain = [NetxWeights(m, 0) for m in matrices]
+def _netx_changes(group: Group, keys: list[str], matrices: list[Int64]) -> tuple[str, ...]:
+    """Say what netx would make of the weights that it changes."""
     if not any(np.any(m) for m in matrices):
-        return plain, (f"{group.name}: all weights are 0, on which netx fails",)
-    loaded, changes = netx_weights(*matrices), []
-    for k, (key, wanted, got) in enumerate(zip(keys, matrices, loaded, strict=True)):
-        changed = int(np.sum(changed_weights(wanted, got)))
-        if changed:
-            plain[k] = got
-            changes.append(f"{group.name}/{key}: netx changes {changed} of {wanted.size} weights")
-    return plain, tuple(changes)
+        return (f"{group.name}: all weights are 0, on which netx fails",)
+    counted = (
+        (key, int(np.sum(changed_weights(wanted, got))), wanted.size)
+        for key, wanted, got in zip(keys, matrices, netx_weights(*matrices), strict=True)
+    )
+    return tuple(
+        f"{group.name}/{key}: netx changes {changed} of {size} weights"
+        for key, changed, size in counted
+        if changed
+    )
 
 
 def _matrix(group: Group, key: str, n: int) -> Int64:

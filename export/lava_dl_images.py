@@ -8,7 +8,7 @@ from hetlava.arrays import Int16
 from hetlava.convolution import Padding, QuantisedConvolution, Shape
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
-from hetlava.export.lava_dl_neurons import neurons
+from hetlava.export.lava_dl_neurons import current_bias, population
 from hetlava.export.lava_dl_parts import (
     Signal,
     SlayerLayer,
@@ -22,7 +22,6 @@ from hetlava.export.lava_dl_parts import (
     sizes,
     weights,
 )
-from hetlava.quantised import QuantisedPopulation
 from hetlava.synapses import Pair
 
 SLIDING_KEYS = {"type", "shape", "weight", "neuron", "stride", "padding", "dilation"}
@@ -42,11 +41,6 @@ def flatten(group: Group, signal: Signal) -> Signal:
 def input_neurons(group: Group) -> SlayerLayer:
     """Read neurons at the input, each of which hears one channel of it."""
     check_keys(group, {"type", "shape", "neuron"}, {"weight", "bias"})
-    if "bias" in group.keys() and np.any(group.array("bias")):
-        raise UnsupportedError(
-            f"{group.where('bias')}: SLAYER adds it to the current at every step, for which no "
-            "register exists; train the input without a bias"
-        )
     shape = sizes(group)
     n, name = prod(shape), layer_name(group)
     weight = limited(group, "weight", 1) if "weight" in group.keys() else np.array(INPUT_WEIGHT)
@@ -57,11 +51,11 @@ def input_neurons(group: Group) -> SlayerLayer:
             weights=weights(group, "weight", weight).reshape(1, 1, 1, 1),
             input_shape=(1, 1, n),
         )
-    population = QuantisedPopulation(
-        name=name, registers=neurons(group, n, shape[0], at_input=True)
-    )
     change = f"{group.name}: neurons at the input, to which netx leads no spikes"
-    return SlayerLayer(population, (projection,), Signal(name, shape), (change,))
+    neurons = population(group, n, shape[0], at_input=True)
+    helpers, biases = current_bias(group, n, shape[0])
+    signal = Signal(name, shape)
+    return SlayerLayer(neurons, (projection, *biases), signal, (change,), helpers)
 
 
 def conv_layer(group: Group, signal: Signal) -> SlayerLayer:
@@ -137,12 +131,12 @@ def _seen(
             f"{group.where('shape')}: {sizes(group)}, but the kernel makes "
             f"{projection.output_shape} of {projection.input_shape}"
         )
-    population = QuantisedPopulation(name=name, registers=neurons(group, n, shape[0]))
     late = delays(group, shape[0])
     if late is not None and np.any(late):
         changes += (f"{group.name}/delay: netx drops the delays of a kernel",)
     per_neuron = None if late is None else np.repeat(late, n // shape[0])
-    return SlayerLayer(population, (projection,), Signal(name, shape, per_neuron), changes)
+    neurons = population(group, n, shape[0])
+    return SlayerLayer(neurons, (projection,), Signal(name, shape, per_neuron), changes)
 
 
 def _kernel(group: Group) -> Int16:

@@ -6,13 +6,16 @@ from types import MappingProxyType
 
 import numpy as np
 
-from hetlava.arrays import Int
+from hetlava.arrays import Int, cast_exactly
 from hetlava.errors import UnsupportedError
 from hetlava.export.hdf5 import Group
-from hetlava.export.lava_dl_parts import check_keys, in_file, limited, vector
+from hetlava.export.lava_dl_parts import check_keys, in_file, layer_name, limited, vector
 from hetlava.export.netx_rules import NETX_BIAS_EXP
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
+from hetlava.quantised import QuantisedPopulation, QuantisedProjection
+
+FIRST_ARRIVAL = 1  # [step] in which a spike of step 0 arrives
 
 # of SLAYER's surrogate gradient, without effect on a run
 TRAINING_KEYS = {"scaleRho", "tauRho", "theta"}
@@ -45,6 +48,11 @@ class NeuronGroup:
         return vector(self.neuron, key, self.n, self.channels)
 
     def bias(self) -> Int:
+        """Return ``n`` biases of the neurons, 0 where there are none; see
+        :func:`current_bias`."""
+        return np.zeros(self.n, np.int32) if biased_current(self.layer) else self.any_bias()
+
+    def any_bias(self) -> Int:
         """Return ``n`` biases of the layer, 0 where it has none."""
         if "bias" not in self.layer.keys():
             return np.zeros(self.n, np.int32)
@@ -62,8 +70,12 @@ class NeuronGroup:
                 )
 
 
-def neurons(group: Group, n: int, channels: int, *, at_input: bool = False) -> NeuronRegisters:
-    """Return the neurons of a layer of ``n`` in ``channels``.
+def population(
+    group: Group, n: int, channels: int, *, at_input: bool = False
+) -> QuantisedPopulation:
+    """Return the neurons of a layer of ``n`` in ``channels``; biases act from step 1 on.
+
+    SLAYER's blocks begin with the step in which input can arrive, whatever their depth.
 
     Raises
     ------
@@ -79,7 +91,45 @@ def neurons(group: Group, n: int, channels: int, *, at_input: bool = False) -> N
             f"{neuron.where('type')}: neurons {kind!r} are not read; known: {', '.join(READERS)}"
         )
     with in_file(neuron):
-        return READERS[kind](NeuronGroup(group, neuron, n, channels, at_input))
+        registers = READERS[kind](NeuronGroup(group, neuron, n, channels, at_input))
+    return QuantisedPopulation(
+        name=layer_name(group),
+        registers=registers,
+        start=0 if registers.stays_at_rest else FIRST_ARRIVAL,
+    )
+
+
+def biased_current(layer: Group) -> bool:
+    """Whether SLAYER adds the bias of a layer to what the neurons hear, not to their voltage.
+
+    It does so at the input; and a recurrent block goes on each step with the current that the bias
+    was added to, so that it decays like all else that was heard.
+    """
+    return layer.text("type") in ("input", "dense_rec")
+
+
+def current_bias(
+    group: Group, n: int, channels: int
+) -> tuple[tuple[QuantisedPopulation, ...], tuple[QuantisedProjection, ...]]:
+    """Return what adds a bias to the input of a layer from step 1 on, nothing where it has none.
+
+    One more neuron, which spikes at every step, with the biases as its weights.
+    """
+    if not biased_current(group) or "bias" not in group.keys():
+        return (), ()
+    with in_file(group):
+        bias = cast_exactly(vector(group, "bias", n, channels), np.int16, "bias")
+        if not np.any(bias):
+            return (), ()
+        name = layer_name(group)
+        clock = QuantisedPopulation(name=f"{name}-bias", registers=_always())
+        weights = QuantisedProjection(source=clock.name, target=name, weights=bias[:, None])
+    return (clock,), (weights,)
+
+
+def _always() -> CubaRegisters:
+    zero, one = np.zeros(1, np.int32), np.ones(1, np.int32)
+    return CubaRegisters(du=zero - one, dv=zero, vth=zero, bias_mant=one, bias_exp=zero)
 
 
 def cuba(of: NeuronGroup) -> CubaRegisters:

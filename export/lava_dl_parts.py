@@ -41,12 +41,16 @@ class Signal:
 
 @dataclass(frozen=True)
 class SlayerLayer:
-    """A population, what leads to it, what it sends, and where netx computes otherwise."""
+    """A population, what leads to it, what it sends, and where netx computes otherwise.
+
+    ``helpers`` are further populations that only this one hears.
+    """
 
     population: QuantisedPopulation
     projections: tuple[QuantisedSynapses, ...]
     signal: Signal
     changes: tuple[str, ...] = ()
+    helpers: tuple[QuantisedPopulation, ...] = ()
 
 
 def layer_name(group: Group) -> str:

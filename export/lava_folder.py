@@ -20,7 +20,7 @@ from hetlava.export import net_hdf5
 from hetlava.export.lava_levels import level_members, split_levels
 from hetlava.export.lava_synapses import ConvPart, lava_synapses
 from hetlava.files import replacing_folder
-from hetlava.quantised import QuantisedNetwork
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.recording import Recording
 from hetlava.sim import reference
 from hetlava.synapses import QuantisedSynapses
@@ -90,6 +90,8 @@ def program(net: QuantisedNetwork, lif: Lowering = "vector") -> str:
     if lif not in get_args(Lowering):
         raise ValidationError(f"lif {lif!r} is unknown; known: {', '.join(get_args(Lowering))}")
     lowered = split_levels(net).net if lif == "levels" else net
+    for population in lowered.populations:
+        _check_neurons(population)
     for projection in lowered.projections:
         _check(projection)
     text = SOURCE.read_text(encoding="ascii")
@@ -97,6 +99,17 @@ def program(net: QuantisedNetwork, lif: Lowering = "vector") -> str:
     rest = "".join(text.splitlines(keepends=True)[docstring.end_lineno :])
     rest = rest.replace(DEFAULT_LINE.format("vector"), DEFAULT_LINE.format(lif), 1)
     return "\n".join(['"""' + "\n".join(_description(net)), '"""', ""]) + rest
+
+
+def _check_neurons(population: QuantisedPopulation) -> None:
+    """Check that the program, which knows Lava's LIF from the first step on, can hold neurons."""
+    if not population.cuba.stays_at_rest and population.start:
+        raise UnsupportedError(
+            f"population {population.name!r}: biases that act from step {population.start} on, "
+            "Lava's LIF has them from the first; run it on the target lava-cpu"
+        )
+    if population.reset_interval:
+        raise UnsupportedError(f"population {population.name!r}: the program knows no resets")
 
 
 def _check(projection: QuantisedSynapses) -> None:

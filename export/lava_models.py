@@ -118,13 +118,14 @@ def lif_process(
     *,
     reset_interval: int = 0,
     reset_offset: int = 0,
+    start: int = 0,
 ) -> Any:
     """Return the Lava process of a population, at rest every ``n_steps``; Lava must be enabled.
 
     ``stock`` is Lava's own LIF (LIFReset where it is reset): its model takes vectors of decays and
     thresholds although its Vars are scalars. ``vector`` is hetlava's. ``levels`` is Lava's own with
     scalars, for neurons of equal decays and thresholds. Within samples only one of several
-    samples may be reset, unless by ``vector``.
+    samples may be reset, unless by ``vector``. Neurons that start late are ``vector`` in any case.
     """
     from lava.proc.lif.process import LIF, LIFReset
 
@@ -132,7 +133,7 @@ def lif_process(
 
     words = {name: getattr(registers, name) for name in ("du", "dv", "bias_mant", "bias_exp")}
     shape = (registers.n,)
-    if lif == "vector":
+    if lif == "vector" or start:
         return VectorLIF(
             shape=shape,
             vth=registers.vth,
@@ -140,6 +141,7 @@ def lif_process(
             reset_interval=reset_interval,
             reset_offset=reset_offset,
             sample_length=n_steps if n_samples > 1 else 0,
+            start=start,
             **words,
         )
     words["vth"] = registers.vth if registers.spiking else np.full(shape, NEVER, np.int32)

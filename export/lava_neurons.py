@@ -59,6 +59,7 @@ def _cuba(population: QuantisedPopulation, lif: Lif, course: Course) -> LavaNeur
         *course,
         reset_interval=population.reset_interval,
         reset_offset=population.reset_offset,
+        start=population.start,
     )
     return LavaNeurons(process, (process.a_in,), {"u": "u", "v": "v"})
 
@@ -148,14 +149,14 @@ def _one(values: Any) -> bool:
 
 
 def _undisturbed(population: QuantisedPopulation, course: Course) -> bool:
-    return course.n_samples == 1 and not population.reset_interval
+    return course.n_samples == 1 and not population.reset_interval and not population.start
 
 
 def _resets(population: QuantisedPopulation, course: Course) -> Any:
     from hetlava.export.lava_processes.resets import Resets
 
     length = course.n_steps if course.n_samples > 1 else 0
-    return Resets(length, population.reset_interval, population.reset_offset)
+    return Resets(length, population.reset_interval, population.reset_offset, population.start)
 
 
 MODELS: Mapping[str, Callable[[QuantisedPopulation, Lif, Course], LavaNeurons]] = MappingProxyType(

@@ -20,12 +20,12 @@ from hetlava.export.net_header import SIZE_MAX
 from hetlava.export.net_layers import MILLISECOND, netx_arrays
 from hetlava.export.net_records import OWN, own_arrays, read_header, read_own
 from hetlava.export.netx_rules import netx_differences as netx_differences
-from hetlava.network import DT_MAX
+from hetlava.network import DT_MAX, Plain
 from hetlava.quantised import QuantisedNetwork
 
 LAYERS, SIMULATION = "layer", "simulation"
 TIMES = ("Ts", "tSample")
-EARLY = "its biases act from the first step on, as in netx; SLAYER's only once its input can arrive"
+EARLY = "biases, which act from the first step on in netx, in SLAYER once input can arrive"
 T = TypeVar("T", int, float)
 
 
@@ -145,21 +145,18 @@ def _read_lava_dl(
     in_file, steps_in_file = _times(root)
     dt = _settle(f"{root.path}: dt", in_file, dt)
     n_steps = _settle(f"{root.path}: n_steps", steps_in_file, n_steps)
-    changes = [text for layer in chain for text in layer.changes]
-    biased = [layer for layer in chain if not layer.population.registers.stays_at_rest]
+    changes: list[Plain] = [text for layer in chain for text in layer.changes]
+    biased = [layer for layer in chain if layer.population.start or layer.helpers]
+    changes += [f"{layer.population.name}: {EARLY}" for layer in biased]
     return QuantisedNetwork(
         chip=chip,
         dt=dt,
         n_inputs=chain[0].projections[0].shape[1],
         n_steps=n_steps,
-        populations=tuple(layer.population for layer in chain),
+        populations=tuple(p for layer in chain for p in (*layer.helpers, layer.population)),
         projections=tuple(p for layer in chain for p in layer.projections),
         output=chain[-1].population.name,
-        provenance={
-            "format": "lava-dl",
-            "netx_changes": [*changes],
-            "slayer_differences": [f"{layer.population.name}: {EARLY}" for layer in biased],
-        },
+        provenance={"format": "lava-dl", "netx_changes": changes},
     )
 
 

@@ -47,6 +47,7 @@ MODEL: Kinds = {
     "options": (dict,),
     "reset_interval": (int,),
     "reset_offset": (int,),
+    "start": (int,),
 }
 MESSAGES: Kinds = {"message_bits": (int,), "port": (int,)}  # of a projection, where either is not 0
 PROJECTION: Kinds = {
@@ -151,6 +152,7 @@ def _population(population: QuantisedPopulation) -> Record:
         "options": {key: kind(getattr(registers, key)) for key, kind in registers.options.items()},
         "reset_interval": int(population.reset_interval),
         "reset_offset": int(population.reset_offset),
+        "start": int(population.start),
     }
 
 
@@ -161,8 +163,8 @@ def _format(net: QuantisedNetwork) -> int:
 
 
 def _is_bare(population: QuantisedPopulation) -> bool:
-    resets = population.reset_interval or population.reset_offset
-    return isinstance(population.registers, CubaRegisters) and not resets
+    timed = population.reset_interval or population.reset_offset or population.start
+    return isinstance(population.registers, CubaRegisters) and not timed
 
 
 def _is_plain(projection: QuantisedSynapses) -> bool:

@@ -62,6 +62,8 @@ def _beyond(net: QuantisedNetwork) -> Iterator[str]:
             yield f"{p.name}: neurons of the model {p.registers.model!r}"
         if p.reset_interval:
             yield f"{p.name}: a reset interval, which netx is told apart from the file"
+        if p.start and not p.registers.stays_at_rest:
+            yield f"{p.name}: biases that act from step {p.start} on; netx's act from the first"
     for q in net.projections:
         if q.message_bits:
             yield f"{q.label}: graded messages"

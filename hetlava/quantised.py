@@ -33,6 +33,10 @@ class QuantisedPopulation(ArrayRecord):
         Every ``reset_interval`` steps, 0 for never, all neurons are set to rest before a step: with
         steps counted from 1, before those equal to ``reset_offset`` modulo the interval (Lava's
         ``LIFReset``).
+    start : int
+        Steps before the first one that the neurons take: until then they are at rest and send
+        nothing, whatever arrives. SLAYER's begin with the step in which input can arrive, 1; of
+        neurons without a bias this changes nothing.
     """
 
     name: str
@@ -40,6 +44,7 @@ class QuantisedPopulation(ArrayRecord):
     scale: float = 0.0
     reset_interval: int = 0
     reset_offset: int = 0
+    start: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,6 +53,8 @@ class QuantisedPopulation(ArrayRecord):
                 f"population {self.name!r}: reset_interval {self.reset_interval} and reset_offset "
                 f"{self.reset_offset}, expected at least 0"
             )
+        if self.start < 0:
+            raise ValidationError(f"population {self.name!r}: start {self.start} is below 0")
 
     @property
     def cuba(self) -> CubaRegisters:

@@ -128,8 +128,9 @@ def run(
 def _beyond(net: QuantisedNetwork) -> str | None:
     """Name what the compiled loops lack."""
     for p in net.populations:
-        if not isinstance(p.registers, CubaRegisters) or p.reset_interval:
-            return f"{p.registers.model} neurons" + " that are reset" * bool(p.reset_interval)
+        if not isinstance(p.registers, CubaRegisters) or p.reset_interval or p.start:
+            how = " that are reset" * bool(p.reset_interval) + " that start late" * bool(p.start)
+            return f"{p.registers.model} neurons{how}"
     return None
 
 

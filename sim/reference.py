@@ -46,8 +46,9 @@ def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) 
             s = arriving(projection, sent[projection.source], t)
             a_in[projection.target][projection.port] += synaptic_input(projection, s)
         for p in net.populations:
-            before = rest[p.name] if p.resets_before(t) else states[p.name]
-            states[p.name] = p.registers.step(before, a_in[p.name])
+            if t >= p.start:
+                before = rest[p.name] if p.resets_before(t) else states[p.name]
+                states[p.name] = p.registers.step(before, a_in[p.name])
             history[p.name].append(states[p.name])
             sent[p.name].append(states[p.name].s)
     return _recording(net, inputs, history, probes, time.perf_counter() - start)

@@ -76,7 +76,7 @@ class Update(ABC):
         """Run all steps from rest, by ``torch`` or ``triton`` loops."""
         steps = self.nothing(arriving, kept)
         state = rest = self.rest(arriving[:, 0])
-        for t in range(arriving.shape[1]):
+        for t in range(self.population.start, arriving.shape[1]):
             before = rest if self.population.resets_before(t) else state
             state = self.step(before, arriving[:, t])
             steps.put(t, state)

@@ -70,15 +70,16 @@ def _cuba(
 
 def launch(update: "CubaUpdate", a_in: "torch.Tensor", steps: "Steps") -> None:
     """Fill ``steps`` from the input (n_steps, n_samples, n) int32, contiguous."""
-    n_steps, n_samples, n = a_in.shape
-    interval = update.population.reset_interval
-    phase = update.population.reset_offset % max(1, interval)
+    start, interval = update.population.start, update.population.reset_interval
+    n_steps, n_samples, n = a_in[start:].shape
+    phase = (update.population.reset_offset - start) % max(1, interval)
     cells = n_samples * n
     if not cells:
         return
-    spikes = steps.sent.view(_int8())
+    spikes = steps.sent[start:].view(_int8())
+    u, v = (a_in if trace is None else trace[start:] for trace in (steps.u, steps.v))
     _cuba[(triton.cdiv(cells, BLOCK),)](
-        a_in, spikes, a_in if steps.u is None else steps.u, a_in if steps.v is None else steps.v,
+        a_in[start:], spikes, u, v,
         update.keep_u, update.keep_v, update.bias, update.threshold,
         n_steps, cells, n, interval, phase,
         KEEP_U=steps.u is not None, KEEP_V=steps.v is not None,

@@ -43,6 +43,8 @@ class VectorLIF(AbstractProcess):  # type: ignore[misc]
         offset modulo the interval; 0 for never.
     sample_length : int
         Steps after which time begins again with a reset; 0 for never.
+    start : int
+        Steps at the beginning, and after each return to it, in which nothing happens.
     """
 
     def __init__(
@@ -60,13 +62,14 @@ class VectorLIF(AbstractProcess):  # type: ignore[misc]
         reset_interval: int = 0,
         reset_offset: int = 1,
         sample_length: int = 0,
+        start: int = 0,
         name: str | None = None,
         log_config: LogConfig | None = None,
     ) -> None:
         super().__init__(
             shape=shape,
             spiking=spiking,
-            resets=Resets(sample_length, reset_interval, reset_offset),
+            resets=Resets(sample_length, reset_interval, reset_offset, start),
             name=name,
             log_config=log_config,
         )
@@ -117,6 +120,9 @@ class PyVectorLIF(PyLoihiProcessModel):  # type: ignore[misc]
         if self._resets.come_before(self.time_step):
             self.u[...] = 0
             self.v[...] = 0
+        if self._resets.wait(self.time_step):
+            self.s_out.send(np.zeros(self.u.shape, bool))
+            return
         if self._registers is None:
             self._registers = self._read_registers()
         u, v = self.u.reshape(-1), self.v.reshape(-1)

@@ -60,6 +60,10 @@ class _Vectors(AbstractPyRFModelFixed):  # type: ignore[misc]
         if self.proc_params["resets"].come_before(self.time_step):
             self.real[...] = 0
             self.imag[...] = 0
+        if self.proc_params["resets"].wait(self.time_step):
+            self.a_imag_in.recv()
+            self.s_out.send(np.zeros_like(self.a_real_in.recv()))
+            return
         self.lava.run_spk(self)
 
 

@@ -93,6 +93,9 @@ class _Encoder(PyLoihiProcessModel):  # type: ignore[misc]
         if self.proc_params["resets"].come_before(self.time_step):
             for state in ("sigma", "act", "residue", "error"):
                 setattr(self, state, np.zeros_like(getattr(self, state)))
+        if self.proc_params["resets"].wait(self.time_step):
+            self.s_out.send(np.zeros_like(self.a_in.recv()))
+            return
         self.lava.run_spk(self)
 
 
@@ -129,4 +132,7 @@ class PyVectorSigma(AbstractSigmaModel):  # type: ignore[misc]
         """Advance one step."""
         if self.proc_params["resets"].come_before(self.time_step):
             self.sigma = np.array(self.proc_params["start"], np.int32)
+        if self.proc_params["resets"].wait(self.time_step):
+            self.s_out.send(np.zeros_like(self.a_in.recv()))
+            return
         super().run_spk()

@@ -12,7 +12,7 @@ __all__ = ["RULES", "SEVERITIES", "Finding", "Severity", "examine"]
 
 RULES: tuple[Rule, ...] = (
     registers.chip_limits,
-    registers.weights_as_written,
+    registers.weights_as_trained,
     registers.layers_as_trained,
     registers.leak_exists,
     registers.memory_exists,

@@ -176,6 +176,13 @@ def one_population(weight_exp: int, weights: list[list[int]], **words: list[int]
     return net, from_dense(np.ones((5, 2, net.n_inputs), bool))
 
 
+@pytest.mark.parametrize("seed", FAST[:2])
+def test_neurons_that_start_late_agree(seed: int, random_network: RandomNetwork) -> None:
+    net, inputs = random_network(np.random.default_rng(seed))
+    late = tuple(replace(p, start=(k + 1) % 3) for k, p in enumerate(net.populations))
+    assert_all_agree(replace(net, populations=late), inputs)
+
+
 def test_the_current_wraps_once_and_keeps_the_upper_end() -> None:
     # one spike a step on 2 inputs of 128 << 9 is 2**17, in the state's unit 2**23; no decay
     net, inputs = one_population(9, [[128, 128], [-128, -128]], du=[-1, -1])

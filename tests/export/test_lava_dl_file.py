@@ -76,9 +76,20 @@ def test_registers_are_those_that_netx_hands_to_lava(lava_dl: Callable[..., Path
 
 
 def test_biases_which_slayer_has_later_are_told(lava_dl: Callable[..., Path]) -> None:
-    assert read(lava_dl()).provenance["slayer_differences"] == []
-    (told,) = read(lava_dl(put("layer/2/bias", np.ones(N)))).provenance["slayer_differences"]  # type: ignore[misc, union-attr]
-    assert str(told).startswith("layer2: its biases act from the first step on, as in netx")
+    assert read(lava_dl()).populations[0].start == 0
+    net = read(lava_dl(put("layer/1/bias", np.ones(N))))
+    assert [p.start for p in net.populations] == [1, 0]
+    (told,) = net.provenance["netx_changes"]  # type: ignore[misc, union-attr]
+    assert str(told).startswith("layer1: biases, which act from the first step on in netx")
+
+
+def test_biases_of_a_loop_are_heard_by_its_neurons(lava_dl: Callable[..., Path]) -> None:
+    net = read(lava_dl(put("layer/2/bias", 2.0 * np.arange(N))))
+    assert [p.name for p in net.populations] == ["layer1", "layer2-bias", "layer2"]
+    assert not net.population("layer2").cuba.bias_mant.any()
+    assert net.projections[-1].weights.tolist() == [[0], [2], [4], [6], [8]]
+    with pytest.raises(FormatError, match=r"layer/2: .*outside \[-256, 255\]"):
+        read(lava_dl(put("layer/2/bias", 300.0 * np.arange(N))))
 
 
 def test_weights_that_netx_keeps_are_those_of_the_file(lava_dl: Callable[..., Path]) -> None:
@@ -89,11 +100,10 @@ def test_weights_that_netx_keeps_are_those_of_the_file(lava_dl: Callable[..., Pa
     assert net.projections[2].weight_exp == 0 and net.provenance["netx_changes"] == []
 
 
-def test_weights_that_netx_changes_are_read_as_netx_computes(lava_dl: Callable[..., Path]) -> None:
+def test_weights_that_netx_changes_are_read_as_trained(lava_dl: Callable[..., Path]) -> None:
     weight = np.tile([-4.0, 0.0, -4.0], (N, 1))
     net = read(lava_dl(put("layer/1/weight", weight)))
-    effective = net.projections[0].weights * 2.0 ** net.projections[0].weight_exp
-    assert np.array_equal(effective, weight / 2)
+    assert np.array_equal(net.projections[0].weights, weight)
     assert net.provenance["netx_changes"] == ["layer/1/weight: netx changes 10 of 15 weights"]
 
 

@@ -388,3 +388,13 @@ def test_random_spikes_are_as_many_as_it_takes_and_follow_the_seed(
 def test_a_silent_network_gets_the_densest_input(rng: np.random.Generator) -> None:
     net = replace(named("p"), projections=())
     assert random_inputs(net, rng, 3) == from_dense(np.ones((2, 3, 1), bool))
+
+
+def test_neurons_that_start_late_or_are_reset_are_refused(tmp_path: Path) -> None:
+    net = named("p")
+    biased = replace(net.populations[0].registers, bias_mant=np.ones(1, np.int32))
+    late = replace(net.populations[0], registers=biased, start=1)
+    again = replace(net.populations[0], reset_interval=4)
+    for population, message in ((late, "biases that act from step 1 on"), (again, "no resets")):
+        with pytest.raises(UnsupportedError, match=message):
+            program(replace(net, populations=(population,)))

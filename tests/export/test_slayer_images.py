@@ -1,6 +1,7 @@
 """Networks of the real SLAYER, trained and exported: kernels, pools, delays, input neurons."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,9 +286,49 @@ def test_neurons_at_the_input_give_slayers_spikes(shape: tuple[int, ...], tmp_pa
     assert_same_spikes(run_both(net, x), blocks, made)
 
 
-def test_a_bias_of_neurons_at_the_input_is_refused(tmp_path: Path) -> None:
-    block = import_slayer().block.cuba
-    blocks = [block.Input(dict(NEURON), weight=1.0, bias=0.5), block.Dense(dict(NEURON), 9, 4)]
-    train(blocks, (9,))
-    with pytest.raises(UnsupportedError, match="layer/0/bias: SLAYER adds it to the current"):
-        export(tmp_path / "a.net", blocks, None)
+def biased(blocks: list[Any], shape: tuple[int, ...]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Train, and then give the neurons' norms means that make biases of either sign."""
+    import torch
+
+    x, _ = train(blocks, shape)
+    signal = torch.tensor(x.transpose(1, 2, 0).reshape(BATCH, *shape, STEPS)).float()
+    with torch.no_grad():
+        for block in blocks:
+            for state in block.neuron.buffers():
+                state.zero_()
+            norm = getattr(block.neuron, "norm", None)
+            if norm is not None:
+                norm.update = False
+                norm.running_mean = torch.rand(norm.num_features) - 0.7
+        made = [y.reshape(BATCH, -1, STEPS).numpy() for y in outputs(blocks, signal)]
+    return x, [y.transpose(2, 0, 1) > 0 for y in made]
+
+
+def test_biases_act_when_slayers_do(tmp_path: Path) -> None:
+    """To the voltage in feed-forward layers, to the current in loops and at the input."""
+    slayer = import_slayer()
+    block, neuron = slayer.block.cuba, SPREAD | {"norm": slayer.neuron.norm.MeanOnlyBatchNorm}
+    blocks = [
+        block.Input(dict(NEURON), weight=0.5, bias=0.3),
+        block.Dense(dict(neuron), 9, 20, weight_scale=2),
+        block.Recurrent(dict(neuron), 20, 10, weight_scale=3),
+        block.Dense(dict(neuron), 10, 12, weight_scale=3),
+    ]
+    x, made = biased(blocks, (9,))
+    net = export(tmp_path / "a.net", blocks, None)
+    assert [p.start for p in net.populations] == [0, 0, 1, 0, 0, 1]
+    helpers = [k for k, p in enumerate(net.populations) if p.name.endswith("-bias")]
+    recording = run_both(net, x)
+    kept = tuple(s for k, s in enumerate(recording.spikes) if k not in helpers)
+    assert_same_spikes(replace(recording, names=kept_names(net), spikes=kept), blocks, made, 5)
+    assert len(helpers) == 2 and any("biases" in str(c) for c in told(net))
+    write(tmp_path / "b.net", net)
+    assert read(tmp_path / "b.net") == net
+
+
+def kept_names(net: QuantisedNetwork) -> tuple[str, ...]:
+    return tuple(p.name for p in net.populations if not p.name.endswith("-bias"))
+
+
+def told(net: QuantisedNetwork) -> list[Any]:
+    return list(net.provenance["netx_changes"])  # type: ignore[arg-type]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,15 @@ def test_a_bias_acts_from_the_first_step_and_a_spike_resets():
     run = reference.run(net, pulse(), probes=("v",))
     assert run.v[0][:, 0, 0].tolist() == [33, 0, 33, 0, 33, 0]
     assert run.scores.tolist() == [[3.0]]
+
+
+def test_neurons_that_start_late_are_at_rest_until_then():
+    net = network([population("a", dv=0, vth=1, bias=33)], [wire("input", "a", 1)])
+    late = replace(net, populations=(replace(net.populations[0], start=3),))
+    run = reference.run(late, pulse(), probes=("v",))
+    assert run.v[0][:, 0, 0].tolist() == [0, 0, 0, 33, 0, 33]
+    with pytest.raises(ValidationError, match="'a': start -1 is below 0"):
+        replace(net.populations[0], start=-1)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,8 @@ def test_graded_messages_ports_and_other_models(seed, bits):
 
 def reset_now_and_then(net):
     populations = [
-        replace(p, reset_interval=k + 2, reset_offset=3 * k) for k, p in enumerate(net.populations)
+        replace(p, reset_interval=k + 2, reset_offset=3 * k, start=k % 3)
+        for k, p in enumerate(net.populations)
     ]
     return replace(net, populations=tuple(populations))
 
