@@ -1,28 +1,16 @@
 """Compiled loops over time for the leaky integrator in training."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 import numba
 import numpy as np
 
 from hetlava.arrays import AnyArray
 from hetlava.fixedpoint import DECAY_BITS
-
-F = TypeVar("F", bound=Callable[..., Any])
+from hetlava.train.compiling import compiled
 
 FULL = 1 << DECAY_BITS
 
 
-def _compiled(function: F) -> F:
-    try:
-        compiled: Any = numba.njit(parallel=True, cache=True)(function)
-    except RuntimeError:  # no folder where the cache could be kept
-        compiled = numba.njit(parallel=True)(function)
-    return cast(F, compiled)
-
-
-@_compiled
+@compiled(parallel=True)
 def integrate(
     x: AnyArray, decay: AnyArray, start: AnyArray, scale: float, limit: int, y: AnyArray
 ) -> None:
@@ -52,7 +40,7 @@ def integrate(
                 state = 0
 
 
-@_compiled
+@compiled(parallel=True)
 def differentiate(
     grad_y: AnyArray,
     y: AnyArray,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from hetlava.errors import MissingPackageError
 from hetlava.train.config import LearnTau
 from hetlava.train.log_tau import EulerLogTau, Taus, learn_log_tau
-from hetlava.train.surrogates import round_to, spike
+from hetlava.train.surrogates import SURROGATES, round_to, spike
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
@@ -114,7 +114,7 @@ def surrogate_gradient(name: str, threshold: float) -> Iterator[None]:
     stock = module.threshold
 
     def replacement(x: Tensor, method: str, alpha: float) -> Tensor:
-        return spike(x / threshold, name)
+        return spike(x / threshold, SURROGATES[name])
 
     module.threshold = replacement
     try:

@@ -10,24 +10,55 @@ exponential     ``0.5 exp(-2 |x|)``                Shrestha & Orchard 2018 (form
 ==============  =================================  ==========================================
 
 norse 1.1.0 has a SuperSpike whose derivative ignores the steepness that it is given, and neither
-``atan`` nor ``exponential``: all five are computed here and put into norse's own step functions.
+``atan`` nor ``exponential``: all five are computed here, whichever library steps the neurons.
 """
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-SURROGATES: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+Shape = Literal["rational", "lorentz", "triangle", "exponential"]
+
+# of y >= 0, each 1 at 0
+SHAPES: Mapping[Shape, Callable[[Tensor], Tensor]] = MappingProxyType(
     {
-        "superspike": lambda x: (10 * x.abs() + 1).pow(-2),
-        "fast-sigmoid": lambda x: (100 * x.abs() + 1).pow(-2),
-        "atan": lambda x: 1 / (1 + (math.pi * x).square()),
-        "triangle": lambda x: 0.3 * torch.relu(1 - x.abs()),
-        "exponential": lambda x: 0.5 * torch.exp(-2 * x.abs()),
+        "rational": lambda y: (y + 1).pow(-2),
+        "lorentz": lambda y: 1 / (1 + y.square()),
+        "triangle": lambda y: torch.relu(1 - y),
+        "exponential": lambda y: torch.exp(-y),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surrogate:
+    """The derivative ``height * shape(steepness |x|)``."""
+
+    shape: Shape
+    steepness: float
+    height: float = 1.0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the derivative at ``x``."""
+        return self.height * SHAPES[self.shape](self.steepness * x.abs())
+
+    def widened(self, by: float) -> "Surrogate":
+        """Return the same derivative over ``by`` times the range of ``x``."""
+        return replace(self, steepness=self.steepness / by)
+
+
+SURROGATES: Mapping[str, Surrogate] = MappingProxyType(
+    {
+        "superspike": Surrogate(shape="rational", steepness=10),
+        "fast-sigmoid": Surrogate(shape="rational", steepness=100),
+        "atan": Surrogate(shape="lorentz", steepness=math.pi),
+        "triangle": Surrogate(shape="triangle", steepness=1, height=0.3),
+        "exponential": Surrogate(shape="exponential", steepness=2, height=0.5),
     }
 )
 
@@ -36,7 +67,7 @@ class Spike(torch.autograd.Function):
     """1 where ``x`` is above 0, with a surrogate derivative."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, surrogate: str) -> Tensor:
+    def forward(ctx: Any, x: Tensor, surrogate: Surrogate) -> Tensor:
         """Return spikes in the shape and type of ``x``."""
         ctx.save_for_backward(x)
         ctx.surrogate = surrogate
@@ -46,7 +77,7 @@ class Spike(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradient of ``x``."""
         (x,) = ctx.saved_tensors
-        return grads[0] * SURROGATES[ctx.surrogate](x), None
+        return grads[0] * ctx.surrogate(x), None
 
 
 class RoundTo(torch.autograd.Function):
@@ -63,7 +94,7 @@ class RoundTo(torch.autograd.Function):
         return grads[0], None
 
 
-def spike(x: Tensor, surrogate: str) -> Tensor:
+def spike(x: Tensor, surrogate: Surrogate) -> Tensor:
     """Return 1 where ``x`` is above 0."""
     s: Tensor = Spike.apply(x, surrogate)  # type: ignore[no-untyped-call]
     return s

@@ -1,0 +1,63 @@
+"""Spikes of a batch as events, in the form that the compiled loops of training read.
+
+Neuron ``index[e]`` of sample ``b`` sends at step ``t`` for the ``e`` of row ``b * n_steps + t``,
+``indptr[row] .. indptr[row + 1] - 1``: the order of :class:`hetlava.events.Events`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from hetlava.arrays import AnyArray, Int, Int64
+from hetlava.events import Events
+from hetlava.train.spike_loops import count_nonzero, list_nonzero
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeRows:
+    """Events of a batch.
+
+    Attributes
+    ----------
+    shape : tuple
+        (n_steps, n_samples, n_neurons).
+    indptr : (n_samples * n_steps + 1,) int64
+    index : (n_events,) int32
+    value : (n_events,) or (0,)
+        What each spike counts; without values, 1.
+    """
+
+    shape: tuple[int, int, int]
+    indptr: Int64
+    index: Int
+    value: AnyArray
+
+    @property
+    def share(self) -> float:
+        """Share of the neurons and steps that spike."""
+        return len(self.index) / max(1, int(np.prod(self.shape)))
+
+
+def rows_of(x: Tensor) -> SpikeRows:
+    """List the spikes of ``x`` (n_steps, n_samples, n_neurons); their heights too if not all 1."""
+    dense = x.detach().numpy()
+    n_steps, n_samples, n = dense.shape
+    counts = np.zeros(n_samples * n_steps, np.int64)
+    graded = np.zeros(n_samples, np.bool_)
+    count_nonzero(dense, counts, graded)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    index = np.empty(indptr[-1], np.int32)
+    value = np.empty(len(index) if graded.any() else 0, dense.dtype)
+    list_nonzero(dense, indptr, index, value)
+    return SpikeRows(shape=(n_steps, n_samples, n), indptr=indptr, index=index, value=value)
+
+
+def rows_of_events(events: Events) -> SpikeRows:
+    """Take over the events of a batch."""
+    return SpikeRows(
+        shape=(events.n_steps, events.n_samples, events.n_neurons),
+        indptr=events.indptr,
+        index=events.index,
+        value=np.zeros(0, np.float32),
+    )
