@@ -37,7 +37,7 @@ def _reference(
     return reference.run(net, inputs, probes=probes)
 
 
-def _engine(
+def run_engine(
     net: QuantisedNetwork,
     inputs: Events,
     *,
@@ -52,7 +52,7 @@ def _engine(
 def simulator(spec: ChipSpec, description: str | None = None) -> Target:
     """Return the simulator of a digital chip."""
     what = description or f"{spec.name} cores, fixed point, compiled and threaded"
-    return Target(name=f"{spec.name}-sim", description=what, runner=_engine, spec=spec)
+    return Target(name=f"{spec.name}-sim", description=what, runner=run_engine, spec=spec)
 
 
 FLOAT = Target(

@@ -116,6 +116,7 @@ OTHERS: Mapping[str, str] = MappingProxyType(
     {
         "brainscales2": "hetlava.chip_analog:BRAINSCALES2",
         "dynapse2": "hetlava.chip_analog:DYNAPSE2",
+        "xylo2": "hetlava.chip_xylo:XYLO2",
     }
 )
 

@@ -63,6 +63,26 @@ def saturate(x: Int | Int64, bits: int = STATE_BITS) -> Int:
     return y
 
 
+def clip_word(x: Int | Int64, bits: int) -> Int:
+    """Clip to all values of a signed word, ``-2**(bits-1) .. 2**(bits-1) - 1``."""
+    half = 1 << (bits - 1)
+    y: Int = np.clip(x, -half, half - 1).astype(np.int32)
+    return y
+
+
+def shift_loss(x: Int, dash: Int) -> Int:
+    """Return what a shift decay takes from ``x``: ``x >> dash``, but never nothing of something.
+
+    Examples
+    --------
+    >>> shift_loss(np.array([100, 3, -3, 0], np.int32), np.array([3], np.int32)).tolist()
+    [12, 1, -1, 0]
+    """
+    lost = x >> dash
+    y: Int = np.where(lost == 0, np.sign(x), lost).astype(np.int32)
+    return y
+
+
 def wrap_int32(x: Int64) -> Int:
     """Reduce modulo 2**32 to a signed word: what a 32-bit message channel does to a sum."""
     y: Int = x.astype(np.int32)

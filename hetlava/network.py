@@ -1,6 +1,6 @@
 """The float network: populations and projections in seconds and volts; what trainers produce."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -121,7 +121,14 @@ class Network(ArrayRecord):
         raise ValidationError(f"population {name!r} is unknown; known: {known}")
 
 
-def check_header(dt: float, n_steps: int, readout: str, discretisation: str, reset: str) -> None:
+def check_header(
+    dt: float,
+    n_steps: int,
+    readout: str,
+    discretisation: str,
+    reset: str,
+    resets: Collection[str] = ("zero",),
+) -> None:
     """Check what the float and the integer network have in common."""
     if not 0 < dt <= DT_MAX:
         raise ValidationError(f"dt is {dt} s, expected above 0 and at most {DT_MAX} s")
@@ -130,7 +137,7 @@ def check_header(dt: float, n_steps: int, readout: str, discretisation: str, res
     for what, value, known in (
         ("readout", readout, get_args(Readout)),
         ("discretisation", discretisation, get_args(Discretisation)),
-        ("reset", reset, ("zero",)),
+        ("reset", reset, resets),
     ):
         if value not in known:
             raise ValidationError(f"{what} {value!r} is unknown; known: {', '.join(known)}")

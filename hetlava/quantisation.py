@@ -115,7 +115,6 @@ def dequantise(net: QuantisedNetwork) -> Network:
         ),
         output=net.output,
         readout=net.readout,
-        reset=net.reset,
         metadata={"dequantised from": net.chip},
     )
 

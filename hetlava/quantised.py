@@ -87,7 +87,8 @@ class QuantisedNetwork(ArrayRecord):
     chip : str
         The chip whose limits the numbers were rounded for.
     dt, n_inputs, n_steps, output, readout, discretisation, reset
-        As in :class:`hetlava.network.Network`.
+        As in :class:`hetlava.network.Network`; neurons of other models than CUBA may ``subtract``
+        their threshold.
     populations, projections : tuple
         The graph in integers; projections are matrices (:class:`QuantisedProjection`) or kernels
         (:class:`hetlava.convolution.QuantisedConvolution`).
@@ -104,14 +105,15 @@ class QuantisedNetwork(ArrayRecord):
     output: str
     readout: Readout = "spike-count"
     discretisation: Discretisation = "exponential"
-    reset: Literal["zero"] = "zero"
+    reset: Literal["zero", "subtract"] = "zero"
     provenance: Mapping[str, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.spec.name != self.chip:
             raise ValidationError(f"chip {self.chip!r}: its table is that of {self.spec.name!r}")
-        check_header(self.dt, self.n_steps, self.readout, self.discretisation, self.reset)
+        resets = ("zero",) if self.cuba_populations else ("zero", "subtract")
+        check_header(self.dt, self.n_steps, self.readout, self.discretisation, self.reset, resets)
         sizes = population_sizes(self.n_inputs, ((p.name, p.registers.n) for p in self.populations))
         check_wiring(sizes, self.projections, self.output)
         self._check_ports()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hetlava.arrays import AnyArray
-from hetlava.chips import ChipSpec
+from hetlava.chips import ChipSpec, Sourced
 from hetlava.errors import RuleError
 from hetlava.fixedpoint import weight_step
 from hetlava.neurons.cuba import CubaRegisters
@@ -166,7 +166,7 @@ def violations(net: QuantisedNetwork, chip: ChipSpec) -> list[str]:
     return [f"{rule.__name__}: {text}" for rule in RULES for text in rule(net, chip)]
 
 
-def refuse(chip: ChipSpec, found: Sequence[str | Violation]) -> None:
+def refuse(chip: Sourced, found: Sequence[str | Violation]) -> None:
     """Raise if there are violations, listing all.
 
     Raises

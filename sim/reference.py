@@ -10,7 +10,7 @@ from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.fixedpoint import shift, wrap_int32
 from hetlava.graph import INPUT
-from hetlava.neurons.registers import NeuronState
+from hetlava.neurons.registers import NeuronRegisters, NeuronState
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import PROBES, Recording, score
 from hetlava.sim.synops import effective_synops
@@ -38,17 +38,25 @@ def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) 
     x = inputs.to_dense()
     rest = {p.name: p.registers.rest(inputs.n_samples) for p in net.populations}
     states = dict(rest)
+    in_order = {p.name: p.registers for p in net.populations if p.registers.in_order}
     history: dict[str, list[NeuronState]] = {p.name: [] for p in net.populations}
     sent: dict[str, list[AnyArray]] = {INPUT: list(x), **{name: [] for name in states}}
     for t in range(inputs.n_steps):
         a_in = {p.name: _silence(p.registers.n_ports, rest[p.name]) for p in net.populations}
+        for p in net.populations:
+            if p.resets_before(t):
+                states[p.name] = rest[p.name]
         for projection in net.projections if t else ():
-            s = arriving(projection, sent[projection.source], t)
-            a_in[projection.target][projection.port] += synaptic_input(projection, s)
+            s, name = arriving(projection, sent[projection.source], t), projection.target
+            if name in in_order:
+                states[name] = _receive(in_order[name], states[name], projection, s)
+            else:
+                a_in[name][projection.port] += synaptic_input(projection, s)
         for p in net.populations:
             if t >= p.start:
-                before = rest[p.name] if p.resets_before(t) else states[p.name]
-                states[p.name] = p.registers.step(before, a_in[p.name])
+                states[p.name] = p.registers.step(states[p.name], a_in[p.name])
+            else:  # what came before is lost
+                states[p.name] = rest[p.name]
             history[p.name].append(states[p.name])
             sent[p.name].append(states[p.name].s)
     return _recording(net, inputs, history, probes, time.perf_counter() - start)
@@ -72,6 +80,15 @@ def synaptic_input(projection: QuantisedSynapses, s: AnyArray) -> Int:
     # the sum is a word of 32 bits before it is shifted; of ones it never leaves that
     total = wrap_int32(projection.product(s)).astype(np.int64)
     return wrap_int32(shift(total, projection.weight_exp))
+
+
+def _receive(
+    registers: NeuronRegisters, state: NeuronState, projection: QuantisedSynapses, s: AnyArray
+) -> NeuronState:
+    """Hand messages one by one to neurons to which their order matters."""
+    weights = shift(projection.matrix().astype(np.int64), projection.weight_exp)
+    sent = s if projection.message_bits else s != 0
+    return registers.receive(state, weights, sent, projection.source == INPUT)
 
 
 def check_run(n_inputs: int, inputs: Events, probes: Collection[str]) -> None:

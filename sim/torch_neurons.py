@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hetlava.arrays import AnyArray
+from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedPopulation
@@ -161,7 +162,18 @@ def wrap_int32(x: "torch.Tensor") -> "torch.Tensor":
 
 
 def neuron_update(population: QuantisedPopulation, device: str) -> Update:
-    """Return the neurons of a population: on the device where there is an update for them."""
+    """Return the neurons of a population: on the device where there is an update for them.
+
+    Raises
+    ------
+    UnsupportedError
+        If what they receive depends on the order of messages, of which only sums are made here.
+    """
+    if population.registers.in_order:
+        raise UnsupportedError(
+            f"population {population.name!r}: the order in which messages arrive matters to "
+            f"{population.registers.model!r} neurons; run it on the reference"
+        )
     if type(population.registers) is CubaRegisters:
         return CubaUpdate(population, device)
     return HostUpdate(population)

@@ -16,7 +16,6 @@ from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.neurons.adaptive import (
-    AdaptiveRegisters,
     AdrfIzRegisters,
     AdrfRegisters,
     AlifRegisters,
@@ -25,6 +24,7 @@ from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NEURONS, NeuronRegisters
 from hetlava.neurons.resonate import ResonatorRegisters, RFIzhikevichRegisters, RFRegisters
 from hetlava.neurons.sigma_delta import DeltaRegisters, SigmaDeltaRegisters, SigmaRegisters
+from hetlava.neurons.xylo import XyloRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 
 # the first example pays for imports and compiling, and the machine may be busy
@@ -312,13 +312,12 @@ def draw_resonators(
 
 
 def draw_adaptive(
-    rng: np.random.Generator, n: int, *, extreme: bool, kind: type[AdaptiveRegisters]
-) -> AdaptiveRegisters:
-    """Return neurons that adapt; the extreme ones hold every end of every range."""
+    rng: np.random.Generator, n: int, *, extreme: bool, kind: type[NeuronRegisters]
+) -> NeuronRegisters:
+    """Return neurons that adapt, or Xylo's; the extreme ones hold every end of every range."""
     ranges = {
         "du": (-1, 4095, 100, 2000),
-        "dv": (0, 4096, 20, 1000),
-        "dth": (0, 4096, 20, 1000),
+        **dict.fromkeys(("dv", "dth"), (0, 4096, 20, 1000)),
         "dr": (0, 4096, 100, 2000),
         "vth": (0, 1 << 17, 1, 40),
         "vth_step": (0, 1 << 17, 1, 60),
@@ -326,6 +325,9 @@ def draw_adaptive(
         "sin_decay": (0, 4096, 500, 2500),
         "cos_decay": (0, 4096, 2500, 3500),
     }
+    if kind is XyloRegisters:
+        ranges |= dict.fromkeys(("dash_mem", "dash_syn"), (0, 15, 1, 6))
+        ranges |= {"vth": (1, 32767, 50, 2000), "bias": (-32768, 32767, -20, 30)}
     words = {}
     for word in kind.words:
         low, high, usual_low, usual_high = ranges[word]
@@ -349,6 +351,7 @@ DRAW: dict[str, Callable[..., NeuronRegisters]] = {
     "sigma_delta": partial(draw_deltas, kind=SigmaDeltaRegisters),
     "rf": partial(draw_resonators, kind=RFRegisters),
     "rf_iz": partial(draw_resonators, kind=RFIzhikevichRegisters),
+    "xylo": partial(draw_adaptive, kind=XyloRegisters),
 }
 
 

@@ -20,8 +20,9 @@ from hetlava.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hetlava.chip_spec import ChipSpec
+    from hetlava.chip_spec import Sourced
     from hetlava.hardware.core_sharing import Sharing
+    from hetlava.network import Network
     from hetlava.quantised import QuantisedNetwork
     from hetlava.scaling import Precision
 
@@ -63,6 +64,7 @@ def export(
     """Quantise a trained network for a chip and write it; prints the error budget."""
     from rich.console import Console
 
+    from hetlava.chips import OTHERS, described
     from hetlava.cli.chips import chip_to_round_for
     from hetlava.errors import ValidationError
     from hetlava.hardware.core_sharing import Sharing
@@ -81,7 +83,8 @@ def export(
         method=codebook_method,  # type: ignore[arg-type]
         per_core=per_core,
     )
-    spec = chip_to_round_for(target, chip)
+    other = target is not None and target in OTHERS and chip is None
+    spec = described(target or "") if other else chip_to_round_for(target, chip)
     net = _network(model, spec, (precision, sharing), format, console)
     if format == "net":
         _write_net(out or model.with_suffix(".net"), net, console)
@@ -92,7 +95,7 @@ def export(
 
 def _network(
     model: Path,
-    spec: "ChipSpec",
+    spec: "Sourced",
     rounding: "tuple[Precision, Sharing]",
     format: str,
     console: "Console",
@@ -100,7 +103,7 @@ def _network(
     """Return the network in integers; a trained one is rounded, with its error budget printed."""
     from hetlava.cli.contents import read_any
     from hetlava.errors import ValidationError
-    from hetlava.hardware.core_sharing import Sharing, quantise_sharing
+    from hetlava.hardware.core_sharing import Sharing
     from hetlava.network import Network
     from hetlava.quantised import QuantisedNetwork
     from hetlava.report.tables import budget_tables
@@ -108,9 +111,12 @@ def _network(
 
     read = read_any(model)
     if isinstance(read, Network):
-        net = quantise_sharing(read, spec, *rounding)
+        net = _rounded(read, spec, rounding)
         for made in budget_tables(net.provenance["budget"]):  # type: ignore[arg-type]
             console.print(made)
+        differences = net.provenance.get("differences")
+        for text in differences if isinstance(differences, list) else ():
+            console.print(f"other than in training: {text}", style="yellow")
         return net
     if not isinstance(read, QuantisedNetwork):
         raise ValidationError(f"{model}: is a recording; export takes a network")
@@ -122,6 +128,29 @@ def _network(
             "--no-netx come too late; give the trained model"
         )
     return read
+
+
+def _rounded(
+    net: "Network", spec: "Sourced", rounding: "tuple[Precision, Sharing]"
+) -> "QuantisedNetwork":
+    from hetlava.chip_spec import ChipSpec
+    from hetlava.errors import UnsupportedError
+    from hetlava.hardware.core_sharing import Sharing, quantise_sharing
+    from hetlava.hardware.targets import target
+    from hetlava.quantised import QuantisedNetwork
+    from hetlava.scaling import Precision
+
+    if isinstance(spec, ChipSpec):
+        return quantise_sharing(net, spec, *rounding)
+    if rounding != (Precision(), Sharing()):
+        raise UnsupportedError(
+            f"{spec.name}: --weight-bits, --decay-bits, --codebook and --no-netx are for cores "
+            "like Loihi's"
+        )
+    made = target(spec.name).quantise(net)
+    if not isinstance(made, QuantisedNetwork):
+        raise UnsupportedError(f"{spec.name}: is not programmed by integers, nothing to export")
+    return made
 
 
 def _write_net(path: Path, net: "QuantisedNetwork", console: "Console") -> None:

@@ -49,7 +49,7 @@ def _dataset_tables(name: str, split: str | None) -> "list[Table]":
 
 def _file_tables(path: Path) -> "list[Table]":
     from hetlava.cli.contents import read_any
-    from hetlava.quantised import QuantisedNetwork
+    from hetlava.quantised import CHIP_TABLE, QuantisedNetwork
     from hetlava.recording import Recording
     from hetlava.report.tables import budget_tables, network_table, table
 
@@ -65,7 +65,8 @@ def _file_tables(path: Path) -> "list[Table]":
     notes = content.provenance if isinstance(content, QuantisedNetwork) else content.metadata
     if "budget" in notes:
         made += budget_tables(notes["budget"])  # type: ignore[arg-type]
-    plain = [(k, v) for k, v in notes.items() if not isinstance(v, list)]
+    # the limits of a chip that is not listed are for: hetlava targets --chip
+    plain = [(k, v) for k, v in notes.items() if not isinstance(v, list) and k != CHIP_TABLE]
     if plain:
         made.append(table("notes", ("key", "value"), plain))
     return made

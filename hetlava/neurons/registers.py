@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, ArrayRecord, Int
-from hetlava.errors import ValidationError
+from hetlava.arrays import AnyArray, ArrayRecord, Int, Int64
+from hetlava.errors import UnsupportedError, ValidationError
 
 # one line a model; the conformance tests take every one that is listed
 NEURONS: Mapping[str, str] = MappingProxyType(
@@ -24,6 +24,7 @@ NEURONS: Mapping[str, str] = MappingProxyType(
         "sigma_delta": "hetlava.neurons.sigma_delta:SigmaDeltaRegisters",
         "rf": "hetlava.neurons.resonate:RFRegisters",
         "rf_iz": "hetlava.neurons.resonate:RFIzhikevichRegisters",
+        "xylo": "hetlava.neurons.xylo:XyloRegisters",
     }
 )
 
@@ -59,6 +60,9 @@ class NeuronRegisters(ArrayRecord, ABC):
         Inputs that a projection can lead to, by its ``port``.
     graded : bool
         Whether what is sent has a size; otherwise a neuron spikes or not.
+    in_order : bool
+        Whether messages are added one after another and the result depends on their order; then
+        ``receive`` adds them, and ``a_in`` of ``step`` is 0.
     state : tuple of str
         Fields of the state, apart from ``s``, that the next step depends on.
     """
@@ -68,6 +72,7 @@ class NeuronRegisters(ArrayRecord, ABC):
     options: ClassVar[Mapping[str, type]] = MappingProxyType({})
     n_ports: ClassVar[int] = 1
     graded: ClassVar[bool] = False
+    in_order: ClassVar[bool] = False
     state: ClassVar[tuple[str, ...]] = ("u", "v")
 
     def __post_init__(self) -> None:
@@ -100,6 +105,24 @@ class NeuronRegisters(ArrayRecord, ABC):
     @abstractmethod
     def rest(self, n_samples: int) -> NeuronState:
         """Return the state before the first step."""
+
+    def receive(self, state: Any, weights: Int64, s: AnyArray, from_input: bool) -> NeuronState:
+        """Add the messages of one projection to the state, of models that are ``in_order``.
+
+        They come in the order of the network's projections.
+
+        Parameters
+        ----------
+        state : NeuronState
+            Of this model, before the step.
+        weights : (n_post, n_pre) int64
+            Shifted by the exponent of the projection.
+        s : (n_samples, n_pre)
+            What arrives.
+        from_input : bool
+            Whether it is the network's input that is sent.
+        """
+        raise UnsupportedError(f"neuron model {self.model!r} takes sums of messages")
 
     @abstractmethod
     def step(self, state: Any, a_in: Int) -> NeuronState:

@@ -120,10 +120,12 @@ def network_table(net: Network | QuantisedNetwork) -> Table:
     float_net = isinstance(net, Network)
     unit = "V" if float_net else "<< 6"
     columns = ("population", "n", "tau_mem ms", "tau_syn ms", f"vth {unit}", "from")
-    kind = "float" if float_net else "quantised"
+    kind, made_for = "float", ""
+    if isinstance(net, QuantisedNetwork):
+        kind, made_for = "quantised", f", for {net.chip}"
     return table(
         f"{kind} network (min..median..max): dt {1e3 * net.dt:g} ms, {net.n_steps} steps, "
-        f"{net.n_inputs} inputs, output {net.output!r} by {net.readout}",
+        f"{net.n_inputs} inputs, output {net.output!r} by {net.readout}{made_for}",
         columns,
         [*_population_rows(net)],
     )

@@ -67,3 +67,55 @@ def test_a_chip_of_another_kind_is_no_digital_one(hetlava, model):
     outcome = hetlava("export", model, "--chip", "brainscales2")
     assert outcome.code == 2 and "has other neurons than a Loihi core" in outcome.err
     assert "tau_mem" in hetlava("targets", "--chip", "brainscales2").out
+
+
+def test_a_network_goes_to_xylo_and_says_what_differs(hetlava, digits_network, tmp_path):
+    pytest.importorskip("torch")
+    from dataclasses import replace
+
+    from hetlava.network import Population, Projection
+    from hetlava.train.model_file import write_model
+
+    net = replace(
+        digits_network,
+        n_inputs=16,
+        output="few",
+        populations=(
+            digits_network.populations[0],
+            Population(name="few", neurons=_first(digits_network.populations[1].neurons, 8)),
+        ),
+        projections=(
+            Projection(
+                source="input",
+                target="hidden",
+                weights=digits_network.projections[0].weights[:, :16].copy(),
+            ),
+            Projection(
+                source="hidden",
+                target="few",
+                weights=digits_network.projections[1].weights[:8].copy(),
+            ),
+        ),
+    )
+    write_model(tmp_path / "x.pt", net)
+    outcome = hetlava("export", tmp_path / "x.pt", "--target", "xylo2")
+    assert outcome.code == 0 and "for xylo2" in outcome.out
+    assert "other than in training: a spike subtracts the threshold" in outcome.out
+    assert "xylo2" in hetlava("inspect", tmp_path / "x.net").out
+    outcome = hetlava("export", tmp_path / "x.pt", "--target", "xylo2", "--weight-bits", 4)
+    assert outcome.code == 2 and "for cores like Loihi's" in outcome.err
+
+
+def _first(neurons, n):
+    from dataclasses import fields, replace
+
+    return replace(
+        neurons, **{f.name: getattr(neurons, f.name)[:n].copy() for f in fields(neurons)}
+    )
+
+
+def test_what_does_not_fit_xylo_is_listed(hetlava, model):
+    outcome = hetlava("export", model, "--target", "xylo2")
+    assert outcome.code == 2 and "64 inputs, the chip has 16" in outcome.err
+    assert "10 output neurons, the chip has 8" in outcome.err
+    assert not model.with_suffix(".net").exists()
