@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
 JUDGES ?= .venv-judges
+LAVA310 ?= .venv-lava310
+PYTHON310 ?= python3.10
 READY  := $(VENV)/.ready
 PIP    := $(PY) -m pip install -qq --disable-pip-version-check
 
@@ -20,6 +22,8 @@ bench: $(READY)
 setup: $(READY)
 # nengo-loihi and brian2-loihi need numpy below 2: emulators for the tests, apart from the rest
 judges: $(JUDGES)/.ready
+# an untouched lava-nc in the Python that it was made for: HETLAVA_LAVA_PYTHON for the tests
+lava310: $(LAVA310)/.ready
 
 # The stamp is older than what set-up reads exactly when the environment is stale.
 $(READY): pyproject.toml constraints.txt lava.txt
@@ -33,6 +37,11 @@ $(JUDGES)/.ready: tests/conformance/judges/requirements.txt
 	$(JUDGES)/bin/python -m pip install -qq --disable-pip-version-check -r $<
 	touch $@
 
+$(LAVA310)/.ready: lava.txt
+	test -x $(LAVA310)/bin/python || $(PYTHON310) -m venv $(LAVA310)
+	$(LAVA310)/bin/python -m pip install -qq --disable-pip-version-check $$(grep lava-nc lava.txt) h5py
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(JUDGES) build *.egg-info
-.PHONY: judges demo test test-slow lint bench setup clean
+	rm -rf $(VENV) $(JUDGES) $(LAVA310) build *.egg-info
+.PHONY: judges lava310 demo test test-slow lint bench setup clean
