@@ -17,8 +17,11 @@ lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+# SpikingJelly's other requirements are for training and logging; none is needed to run a network
 bench: $(READY)
-	$(PY) benchmarks/inference.py
+	$(PIP) -c constraints.txt snntorch loguru
+	$(PIP) -c constraints.txt --no-deps spikingjelly
+	$(PY) benchmarks/all.py --quick
 setup: $(READY)
 # nengo-loihi and brian2-loihi need numpy below 2: emulators for the tests, apart from the rest
 judges: $(JUDGES)/.ready

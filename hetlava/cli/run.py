@@ -43,6 +43,10 @@ Device = Annotated[
     str | None, typer.Option(help="Run on torch instead: cpu, cuda or cuda:N; the same integers.")
 ]
 
+Profile = Annotated[
+    bool, typer.Option(help="Also time every layer of the first batch, against memory's limit.")
+]
+
 
 def run(
     net: NetFile,
@@ -58,6 +62,7 @@ def run(
     threads: Threads = None,
     workers: Workers = 1,
     dask: Dask = None,
+    profile: Profile = False,
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
 ) -> None:
@@ -75,6 +80,8 @@ def run(
         raise ValidationError("--resume goes on with blocks beside a file; name it with --out")
     if device is not None and (target or lava_python):
         raise ValidationError("--device is the torch engine; leave out --target and --lava-python")
+    if profile and (device or target or lava_python):
+        raise ValidationError("--profile times hetlava's engine; leave out --device and --target")
     quantised = read(net)
     job = Job(
         net=quantised,
@@ -97,6 +104,8 @@ def run(
     }
     partial = None if out is None else PartialRun(out, identity, resume=resume)
     _run(job, recordings, batch, partial, workers=workers, dask=dask)
+    if profile:
+        _profile(job, recordings, batch)
 
 
 def _fingerprint(recordings: "Recordings") -> str:
@@ -150,6 +159,18 @@ def _run(
     accuracy = wilson(int((whole.predictions == recordings.labels).sum()), recordings.n)
     for made in tally_tables(whole, accuracy, job.net, left.n / seconds):
         Console().print(made)
+
+
+def _profile(job: "Job", recordings: "Recordings", batch: int) -> None:
+    """Print where the time of the first batch goes."""
+    from rich.console import Console
+
+    from hetlava.report.running import profile_table
+    from hetlava.sim.profiling import profile
+    from hetlava.streaming import blocks
+
+    inputs = next(blocks(recordings, job.net.dt, job.net.n_steps, batch))
+    Console().print(profile_table(profile(job.net, inputs), inputs.n_samples))
 
 
 def _stop(done: int, n: int, partial: "PartialRun | None") -> None:

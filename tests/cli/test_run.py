@@ -140,6 +140,7 @@ def test_no_recording_is_held_unless_it_is_kept(hetlava, net_file, monkeypatch):
         (["--device", "gpu"], ["'gpu'", "cpu, cuda, cuda:N"]),
         (["--device", "cuda:77"], ["cuda:77", "sees"]),
         (["--device", "cpu", "--target", "reference"], ["--device", "--target"]),
+        (["--profile", "--device", "cpu"], ["--profile", "--device"]),
         (["--workers", 2, "--dask", "tcp://host.invalid:9"], ["not several"]),
         (["--workers", 0], ["--workers"]),
         (["--threads", 0], ["--threads"]),
@@ -149,6 +150,13 @@ def test_no_recording_is_held_unless_it_is_kept(hetlava, net_file, monkeypatch):
 def test_bad_options_are_refused(hetlava, net_file, options, words):
     outcome = hetlava("run", net_file, *options)
     assert outcome.code == 2 and all(word in outcome.err for word in words), outcome.err
+
+
+def test_a_profile_names_every_layer(hetlava, net_file):
+    outcome = hetlava("run", net_file, "--limit", 5, "--profile")
+    assert outcome.code == 0, outcome.err
+    table = outcome.out[outcome.out.index("Profile of 5 samples") :]
+    assert "hidden" in table and "out" in table and "of the limit" in table
 
 
 SLOW = """

@@ -1,0 +1,163 @@
+"""The networks that are timed, with thresholds at which their layers spike at a few per cent."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from measuring import random_events
+
+from hetlava.convolution import QuantisedConvolution
+from hetlava.fixedpoint import decay_word
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.sim import engine
+from hetlava.synapses import QuantisedSynapses
+
+DT = 1e-3
+RATE = 0.05  # spikes of a neuron and step, that thresholds are set for
+
+Build = Callable[[np.random.Generator], QuantisedNetwork]
+
+
+def neurons(rng: np.random.Generator, n: int) -> CubaRegisters:
+    """Draw time constants of 2 to 10 and 3 to 30 steps for every neuron."""
+    zero = np.zeros(n, np.int32)
+    return CubaRegisters(
+        du=decay_word(rng.uniform(2 * DT, 10 * DT, n), DT) - 1,
+        dv=decay_word(rng.uniform(3 * DT, 30 * DT, n), DT),
+        vth=np.full(n, 1 << 12, np.int32),
+        bias_mant=zero,
+        bias_exp=zero,
+    )
+
+
+def even_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw even 8-bit weights of both signs."""
+    return (2 * rng.integers(-128, 128, shape, np.int16)).astype(np.int16)
+
+
+def network(
+    rng: np.random.Generator,
+    layers: dict[str, list[QuantisedSynapses]],
+    *,
+    n_inputs: int,
+    n_steps: int,
+    rate: float,
+) -> QuantisedNetwork:
+    """Return a network of the layers' projections, thresholds set for an input of that rate."""
+    populations = tuple(
+        QuantisedPopulation(name=name, registers=neurons(rng, wires[0].shape[0]))
+        for name, wires in layers.items()
+    )
+    net = QuantisedNetwork(
+        chip="loihi2",
+        dt=DT,
+        n_inputs=n_inputs,
+        n_steps=n_steps,
+        populations=populations,
+        projections=tuple(wire for wires in layers.values() for wire in wires),
+        output=populations[-1].name,
+    )
+    return with_thresholds(net, rng, rate)
+
+
+def with_thresholds(
+    net: QuantisedNetwork, rng: np.random.Generator, rate: float
+) -> QuantisedNetwork:
+    """Set one threshold for each population, one after the other, so that it spikes at RATE."""
+    n_steps = min(net.n_steps, 60)
+    inputs = random_events(rng, n_steps, 1, net.n_inputs, rate)
+    for k, population in enumerate(net.populations):
+        low, high = 0, 17  # powers of two
+        for _ in range(9):
+            middle = (low + high) / 2
+            net = _with_threshold(net, k, int(2**middle))
+            names = {p.name for p in net.populations[: k + 1]}
+            part = replace(
+                net,
+                populations=net.populations[: k + 1],
+                projections=tuple(
+                    q for q in net.projections if {q.source, q.target} <= names | {"input"}
+                ),
+                output=population.name,
+            )
+            spikes = engine.run(part, inputs, threads=1).of(population.name)
+            busy = spikes.n_events > RATE * n_steps * population.registers.n
+            low, high = (middle, high) if busy else (low, middle)
+    return net
+
+
+def _with_threshold(net: QuantisedNetwork, k: int, vth: int) -> QuantisedNetwork:
+    population = net.populations[k]
+    words = replace(population.cuba, vth=np.full(population.registers.n, vth, np.int32))
+    changed = replace(population, registers=words)
+    return replace(net, populations=(*net.populations[:k], changed, *net.populations[k + 1 :]))
+
+
+def matrix(rng: np.random.Generator, source: str, target: str, n_post: int, n_pre: int,
+           **options: object) -> QuantisedProjection:  # fmt: skip
+    """Return all-to-all synapses."""
+    weights = even_weights(rng, (n_post, n_pre))
+    return QuantisedProjection(source=source, target=target, weights=weights, **options)  # type: ignore[arg-type]
+
+
+def chain(
+    rng: np.random.Generator, sizes: tuple[int, ...], n_steps: int, rate: float
+) -> QuantisedNetwork:
+    """Return dense layers one behind the other."""
+    names = ["input", *(f"hidden{k}" for k in range(1, len(sizes) - 1)), "output"]
+    layers: dict[str, list[QuantisedSynapses]] = {
+        b: [matrix(rng, a, b, n_post, n_pre)]
+        for a, b, n_pre, n_post in zip(names, names[1:], sizes, sizes[1:], strict=False)
+    }
+    return network(rng, layers, n_inputs=sizes[0], n_steps=n_steps, rate=rate)
+
+
+def convolutional(rng: np.random.Generator) -> QuantisedNetwork:
+    """Return 2x34x34, 16 kernels 5x5 of stride 2, 32 kernels 3x3, 10 outputs."""
+    first = QuantisedConvolution(
+        source="input", target="conv1", weights=even_weights(rng, (16, 2, 5, 5)),
+        input_shape=(2, 34, 34), stride=(2, 2), padding=((2, 2), (2, 2)),
+    )  # fmt: skip
+    second = QuantisedConvolution(
+        source="conv1", target="conv2", weights=even_weights(rng, (32, 16, 3, 3)),
+        input_shape=first.output_shape, padding=((1, 1), (1, 1)),
+    )  # fmt: skip
+    last = matrix(rng, "conv2", "output", 10, second.shape[0])
+    layers = {"conv1": [first], "conv2": [second], "output": [last]}
+    return network(rng, layers, n_inputs=first.shape[1], n_steps=100, rate=0.01)  # type: ignore[arg-type]
+
+
+def recurrent(rng: np.random.Generator) -> QuantisedNetwork:
+    """Return 700-256-20 with a loop of the hidden layer, input spikes up to 15 steps late."""
+    late = rng.integers(0, 16, 700).astype(np.int16)
+    layers: dict[str, list[QuantisedSynapses]] = {
+        "hidden": [
+            matrix(rng, "input", "hidden", 256, 700, delays=late),
+            # weaker, or the layer keeps itself awake whatever the threshold
+            QuantisedProjection(
+                source="hidden", target="hidden", weights=even_weights(rng, (256, 256)) // 16 * 2
+            ),
+        ],
+        "output": [matrix(rng, "hidden", "output", 20, 256)],
+    }
+    return network(rng, layers, n_inputs=700, n_steps=250, rate=0.01)
+
+
+def sparse(rng: np.random.Generator, n: int, fan_in: int, n_steps: int) -> QuantisedNetwork:
+    """Return one layer of n neurons, each with synapses from ``fan_in`` of n inputs on average."""
+    weights = np.zeros((n, n), np.int16)
+    for row in weights:
+        row[rng.integers(0, n, fan_in)] = even_weights(rng, (fan_in,))
+    wire = QuantisedProjection(source="input", target="output", weights=weights)
+    return network(rng, {"output": [wire]}, n_inputs=n, n_steps=n_steps, rate=0.01)
+
+
+def field(rng: np.random.Generator, side: int, n_steps: int, kernel: int = 16) -> QuantisedNetwork:
+    """Return one layer of side x side neurons that see ``kernel`` x ``kernel`` inputs each."""
+    margin = (kernel // 2, kernel - 1 - kernel // 2)
+    wire = QuantisedConvolution(
+        source="input", target="output", weights=even_weights(rng, (1, 1, kernel, kernel)),
+        input_shape=(1, side, side), padding=(margin, margin),
+    )  # fmt: skip
+    return network(rng, {"output": [wire]}, n_inputs=side * side, n_steps=n_steps, rate=0.01)

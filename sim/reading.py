@@ -1,0 +1,27 @@
+"""The loop that measures how fast memory is read; imported only when it runs, as it needs numba."""
+
+# numba infers the types of these functions
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from typing import Any
+
+import numpy as np
+
+from hetlava.sim.compiling import compiled
+
+
+@compiled
+def read_rows(memory: Any, rows: Any, width: int) -> int:
+    """Read ``width`` words of 64 bits at each of ``rows`` and return something of them all."""
+    total = np.uint64(0)
+    for r in rows:
+        total ^= _row(memory, np.uintp(r * width), width)
+    return int(total)
+
+
+@compiled
+def _row(memory, start, width):
+    total = np.uint64(0)
+    for k in range(width):
+        total ^= memory[start + np.uintp(k)]
+    return total
