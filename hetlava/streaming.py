@@ -24,8 +24,8 @@ class Job:
     Attributes
     ----------
     net : QuantisedNetwork
-    target : str
-        Name of the target.
+    target : str or None
+        Name of the target; None for the simulator of the network's chip.
     device : str or None
         A device of the torch engine instead of the target.
     lava_python : path, optional
@@ -39,7 +39,7 @@ class Job:
     """
 
     net: QuantisedNetwork
-    target: str
+    target: str | None = None
     device: str | None = None
     lava_python: Path | None = None
     lava_patience: float = 300.0
@@ -53,9 +53,13 @@ class Job:
             from hetlava.hardware.torch_simulator import torch_target
 
             return torch_target(self.device)
+        if self.target is None and self.lava_python is None:
+            from hetlava.hardware.targets import target_of
+
+            return target_of(self.net)
         from hetlava.hardware.lava_elsewhere import located
 
-        return located([self.target], self.lava_python, self.lava_patience)[0]
+        return located([self.target or self.net.chip], self.lava_python, self.lava_patience)[0]
 
 
 def blocks(recordings: Recordings, dt: float, n_steps: int, size: int) -> Iterator[Events]:

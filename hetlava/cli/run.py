@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hetlava.cli.options import (
+    Chip,
     Dask,
     Data,
     LavaPython,
@@ -57,6 +58,7 @@ def run(
     resume: Resume = False,
     probe: Annotated[str, typer.Option(help="Traces to save: u, v or u,v.")] = "",
     target: Annotated[str | None, typer.Option(help="What runs it; see: hetlava targets.")] = None,
+    chip: Chip = None,
     device: Device = None,
     batch: Batch = 256,
     threads: Threads = None,
@@ -67,6 +69,7 @@ def run(
     lava_timeout: LavaTimeout = 300.0,
 ) -> None:
     """Run a quantised network over a data set: accuracy, spikes, synaptic operations, time."""
+    from hetlava.cli.chips import as_on
     from hetlava.cli.samples import load_recordings
     from hetlava.errors import ValidationError
     from hetlava.export.net_hdf5 import read
@@ -82,10 +85,10 @@ def run(
         raise ValidationError("--device is the torch engine; leave out --target and --lava-python")
     if profile and (device or target or lava_python):
         raise ValidationError("--profile times hetlava's engine; leave out --device and --target")
-    quantised = read(net)
+    quantised = as_on(read(net), chip)
     job = Job(
         net=quantised,
-        target=target or quantised.chip,
+        target=target,
         device=device,
         lava_python=lava_python,
         lava_patience=lava_timeout,
