@@ -1,6 +1,8 @@
 """Networks in files that lava-dl wrote: layers of SLAYER blocks, nothing left out silently."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -20,17 +22,19 @@ from hetlava.export.lava_dl_parts import (
     sizes,
     weights,
 )
+from hetlava.export.lava_dl_readouts import SUMS, average_layer, memoryless
+from hetlava.export.lava_dl_transposed import conv_t_layer, unpool_layer
 from hetlava.export.netx_weights import changed_weights, netx_weights
 from hetlava.quantised import QuantisedProjection
 from hetlava.synapses import DELAY_MAX, QuantisedSynapses
 
-LAYER_KEYS = {"type", "shape", "weight", "neuron"}
-LAYER_OPTIONS = {"inFeatures", "outFeatures", "bias", "delay"}
+LAYER_KEYS = {"type", "shape", "weight"}
+FEATURES = {"inFeatures", "outFeatures"}
 NETX_DELAYS = "netx delays what leads to the layer, not its spikes"
 
 
-def read_chain(root: Group) -> list[SlayerLayer]:
-    """Read the layers as SLAYER means them.
+def read_chain(root: Group, *, as_netx: bool = False) -> list[SlayerLayer]:
+    """Read the layers as SLAYER means them, or as netx computes them.
 
     Raises
     ------
@@ -46,6 +50,10 @@ def read_chain(root: Group) -> list[SlayerLayer]:
     signal, layers = Signal(), list[SlayerLayer]()
     for k in range(len(names)):
         group = top.group(str(k))
+        if not group.keys():
+            raise UnsupportedError(
+                f"{group.where()}: empty; lava-dl writes nothing of a KWTA block"
+            )
         kind = group.text("type")
         if kind == "input" and not k and "neuron" not in group.keys():
             check_keys(group, {"type", "shape"}, set())
@@ -57,35 +65,45 @@ def read_chain(root: Group) -> list[SlayerLayer]:
             signal = layers[-1].signal
     if not layers:
         raise FormatError(f"{top.where()}: there is no layer of neurons")
+    _check_senders(layers, root)
     return [*layers[:-1], _late_output(layers[-1], f"{root.path}: {layers[-1].population.name}")]
 
 
 def _layer(group: Group, kind: str, signal: Signal, *, first: bool) -> SlayerLayer:
     if kind == "input" and first:
         return input_neurons(group)
-    known = {"dense": dense_layer, "dense_rec": dense_layer, "conv": conv_layer, "pool": pool_layer}
-    if kind not in known:
+    if kind not in LAYERS:
         raise UnsupportedError(
-            f"{group.where('type')}: a layer {kind!r} is not read; known: input (the first), "
-            f"flatten, {', '.join(known)}"
+            f"{group.where('type')}: a layer {kind!r} is not read{REASONS.get(kind, '')}; known: "
+            f"input (the first), flatten, {', '.join(LAYERS)}"
         )
-    if "neuron" not in group.keys():
-        raise UnsupportedError(
-            f"{group.where('neuron')}: missing; SLAYER takes such a layer for a plain product, "
-            "netx for an integrator that never forgets"
-        )
-    return known[kind](group, signal)
+    return LAYERS[kind](group, signal)
+
+
+def _check_senders(layers: list[SlayerLayer], root: Group) -> None:
+    for layer in layers[:-1]:
+        if not layer.population.registers.sends:
+            raise UnsupportedError(
+                f"{root.path}: {layer.population.name}: neurons that never spike, or none, before "
+                "the last layer; SLAYER hands on voltages there, which no spike carries"
+            )
 
 
 def dense_layer(group: Group, signal: Signal) -> SlayerLayer:
     """Read a layer of all-to-all synapses, with or without a loop."""
     keys = ["weight", "weight_rec"] if group.text("type") == "dense_rec" else ["weight"]
-    check_keys(group, LAYER_KEYS | set(keys), LAYER_OPTIONS)
+    bare = len(keys) == 1 and "neuron" not in group.keys()
+    if bare:
+        check_keys(group, LAYER_KEYS, FEATURES)
+    else:
+        check_keys(group, {*LAYER_KEYS, *keys, "neuron"}, {*FEATURES, "bias", "delay"})
     n = int(np.prod([1, *sizes(group)], dtype=object))
     matrices = [_matrix(group, key, n) for key in keys]
     _check_features(group, matrices, n, signal.size)
     name = layer_name(group)
     changes = _netx_changes(group, keys, matrices)
+    if bare:
+        changes += (f"{group.name}: {SUMS}",)
     late, late_input, told = _delays(group, signal, n, matrices[0].shape[1])
     with in_file(group):
         projections = [
@@ -99,7 +117,7 @@ def dense_layer(group: Group, signal: Signal) -> SlayerLayer:
         projections[0] = replace(projections[0], delays=late_input)
     helpers, biases = current_bias(group, n, n)
     return SlayerLayer(
-        population(group, n, n),
+        memoryless(group, n) if bare else population(group, n, n),
         (*projections, *biases),
         Signal(name, (n,), late),
         changes + told,
@@ -189,6 +207,26 @@ def _late_output(layer: SlayerLayer, where: str) -> SlayerLayer:
     # of a matrix, netx does the same
     changes = tuple(text for text in layer.changes if not text.endswith(NETX_DELAYS))
     return replace(layer, projections=parts, changes=changes)
+
+
+# one line a type; what is not read is refused, with the reason where one is known
+LAYERS: Mapping[str, Callable[[Group, Signal], SlayerLayer]] = MappingProxyType(
+    {
+        "dense": dense_layer,
+        "dense_rec": dense_layer,
+        "conv": conv_layer,
+        "pool": pool_layer,
+        "convT": conv_t_layer,
+        "unpool": unpool_layer,
+        "average": average_layer,
+    }
+)
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "concat": ": lava-dl writes none, and nothing in a file says what it would join",
+        "dense_comp": ": lava-dl writes none; complex weights are those of a dense layer",
+    }
+)
 
 
 def _rows(chosen: Bool, whole: QuantisedSynapses) -> AnyArray:

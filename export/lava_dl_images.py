@@ -22,7 +22,7 @@ from hetlava.export.lava_dl_parts import (
     sizes,
     weights,
 )
-from hetlava.synapses import Pair
+from hetlava.synapses import Pair, QuantisedSynapses
 
 SLIDING_KEYS = {"type", "shape", "weight", "neuron", "stride", "padding", "dilation"}
 CONV_OPTIONS = {"inChannels", "outChannels", "kernelSize", "bias", "delay"}
@@ -61,7 +61,7 @@ def input_neurons(group: Group) -> SlayerLayer:
 def conv_layer(group: Group, signal: Signal) -> SlayerLayer:
     """Read a layer of one kernel."""
     check_keys(group, SLIDING_KEYS | {"groups"}, CONV_OPTIONS)
-    kernel = _kernel(group)
+    kernel = read_kernel(group)
     with in_file(group):
         projection = QuantisedConvolution(
             source=signal.source,
@@ -71,12 +71,12 @@ def conv_layer(group: Group, signal: Signal) -> SlayerLayer:
             stride=pair(group, "stride"),
             padding=_around(pair(group, "padding")),
             dilation=pair(group, "dilation"),
-            groups=_one(group, "groups"),
+            groups=read_one(group, "groups"),
             delays=signal.delays,
         )
     says = {"inChannels": projection.input_shape[0], "outChannels": len(kernel)}
     check_says(group, says | {"kernelSize": kernel.shape[2:]})
-    return _seen(group, projection, projection.output_shape)
+    return image_layer(group, projection, projection.output_shape)
 
 
 def pool_layer(group: Group, signal: Signal) -> SlayerLayer:
@@ -87,7 +87,7 @@ def pool_layer(group: Group, signal: Signal) -> SlayerLayer:
     per channel, where no rows are added one kernel over the tower of channels.
     """
     check_keys(group, SLIDING_KEYS, {"kernelSize", "delay"})
-    kernel, image = _kernel(group), signal.image(group)
+    kernel, image = read_kernel(group), signal.image(group)
     if kernel.shape[:2] != (1, 1):
         raise FormatError(f"{group.where('weight')}: shape {kernel.shape}, expected one window")
     check_says(group, {"kernelSize": kernel.shape[2:]})
@@ -118,19 +118,16 @@ def pool_layer(group: Group, signal: Signal) -> SlayerLayer:
     _, rows, columns = projection.output_shape
     rows = rows if single else rows // channels
     change = f"{group.name}: a pool, which netx does not load"
-    return _seen(group, projection, (channels, rows, columns), change)
+    return image_layer(group, projection, (channels, rows, columns), change)
 
 
-def _seen(
-    group: Group, projection: QuantisedConvolution, shape: Shape, *changes: str
+def image_layer(
+    group: Group, projection: QuantisedSynapses, shape: Shape, *changes: str
 ) -> SlayerLayer:
     """Return the layer of a kernel whose neurons stand as ``shape`` says."""
     n, name = projection.shape[0], projection.target
     if n != prod(shape) or sizes(group) != shape:
-        raise FormatError(
-            f"{group.where('shape')}: {sizes(group)}, but the kernel makes "
-            f"{projection.output_shape} of {projection.input_shape}"
-        )
+        raise FormatError(f"{group.where('shape')}: {sizes(group)}, but the kernel makes {shape}")
     late = delays(group, shape[0])
     if late is not None and np.any(late):
         changes += (f"{group.name}/delay: netx drops the delays of a kernel",)
@@ -139,7 +136,8 @@ def _seen(
     return SlayerLayer(neurons, (projection,), Signal(name, shape, per_neuron), changes)
 
 
-def _kernel(group: Group) -> Int16:
+def read_kernel(group: Group) -> Int16:
+    """Return the weights of a kernel, (., ., y, x)."""
     raw = group.array("weight")
     if raw.ndim == 5 and raw.shape[4] == 1:
         raw = raw[..., 0]
@@ -152,7 +150,8 @@ def _around(padding: Pair) -> Padding:
     return (padding[0], padding[0]), (padding[1], padding[1])
 
 
-def _one(group: Group, key: str) -> int:
+def read_one(group: Group, key: str) -> int:
+    """Return one whole number."""
     value = group.array(key)
     if value.size != 1 or value.dtype.kind not in "iu":
         raise FormatError(f"{group.where(key)}: {value.dtype} {value.shape}, expected one number")

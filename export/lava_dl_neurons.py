@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +16,7 @@ from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.quantised import QuantisedPopulation, QuantisedProjection
 
+AFFINE_THRESHOLD = (1 << 18) - 1  # of neurons that only integrate, as lava-dl writes it
 FIRST_ARRIVAL = 1  # [step] in which a spike of step 0 arrives
 
 # of SLAYER's surrogate gradient, without effect on a run
@@ -90,8 +92,10 @@ def population(
         raise UnsupportedError(
             f"{neuron.where('type')}: neurons {kind!r} are not read; known: {', '.join(READERS)}"
         )
+    module, name = READERS[kind].split(":")
+    reader: Callable[[NeuronGroup], NeuronRegisters] = getattr(import_module(module), name)
     with in_file(neuron):
-        registers = READERS[kind](NeuronGroup(group, neuron, n, channels, at_input))
+        registers = reader(NeuronGroup(group, neuron, n, channels, at_input))
     return QuantisedPopulation(
         name=layer_name(group),
         registers=registers,
@@ -135,17 +139,26 @@ def _always() -> CubaRegisters:
 def cuba(of: NeuronGroup) -> CubaRegisters:
     """Read current-based integrators."""
     of.check({"iDecay", "vDecay", "vThMant"}, CUBA_OPTIONS)
+    vth = of.word("vThMant")
+    spikes = bool(np.any(vth != AFFINE_THRESHOLD))
     return CubaRegisters(
         # the file holds the chip's decay, Lava's register du is one less
         du=of.word("iDecay") - np.int32(1),
         dv=of.word("vDecay"),
-        vth=of.word("vThMant"),
+        vth=vth if spikes else np.zeros(of.n, np.int32),
         bias_mant=of.bias(),
         bias_exp=np.full(of.n, NETX_BIAS_EXP, np.int32),
+        spiking=spikes,
     )
 
 
 # one line a type; a function raises ValidationError where a value breaks a limit
-READERS: Mapping[str, Callable[[NeuronGroup], NeuronRegisters]] = MappingProxyType(
-    {"LOIHI": cuba, "CUBA": cuba}
+READERS: Mapping[str, str] = MappingProxyType(
+    {
+        "LOIHI": "hetlava.export.lava_dl_neurons:cuba",
+        "CUBA": "hetlava.export.lava_dl_neurons:cuba",
+        "ALIF": "hetlava.export.lava_dl_adaptive:alif",
+        "ADRF_PHASE": "hetlava.export.lava_dl_adaptive:adrf",
+        "ADRF_IZHIKEVICH": "hetlava.export.lava_dl_adaptive:adrf_iz",
+    }
 )

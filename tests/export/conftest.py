@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
-from hetlava.events import Events
+from hetlava.events import Events, from_dense
 from hetlava.export.lava_import import netx as import_netx
 from hetlava.export.lava_runtime import shared, supervise
-from hetlava.export.net_hdf5 import netx_differences, write
+from hetlava.export.net_hdf5 import netx_differences, read, write
 from hetlava.quantised import QuantisedNetwork
 
 Spikes = list[np.ndarray]
@@ -79,3 +81,68 @@ def _run_netx(path: Path, x: np.ndarray, spikes: Spikes) -> None:
     for kept, sink in zip(spikes, sinks, strict=True):
         kept[:] = sink.data.get().T.reshape(len(x), -1)
     net.stop()
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Callable[..., tuple[QuantisedNetwork, Events, list[np.ndarray]]]:
+    """``exported(blocks, shape)`` trains blocks of SLAYER, exports them and reads the file.
+
+    Returns the network, an input and what each block makes of it, (n_steps, n_samples, n) each.
+    ``backward=False`` leaves out the training, for blocks of which SLAYER has no gradient.
+    """
+
+    def make(
+        blocks: list[Any], shape: tuple[int, ...], *, backward: bool = True, **options: Any
+    ) -> tuple[QuantisedNetwork, Events, list[np.ndarray]]:
+        import torch
+
+        torch.manual_seed(11)
+        x = (torch.rand(3, *shape, 30) < 0.3).float()
+        made = _outputs(blocks, x)  # SLAYER makes shapes and delays as it first runs
+        for block in blocks if backward else ():
+            if getattr(block, "delay", None) is not None:
+                block.delay.delay.data.mul_(9.0)
+        parameters = [p for block in blocks for p in block.parameters() if p.requires_grad]
+        for _ in range(2 if backward else 0):
+            optimiser = torch.optim.Adam(parameters, lr=0.02)
+            optimiser.zero_grad()
+            (made[-1].mean(dim=-1) - torch.rand(1)).pow(2).sum().backward()
+            optimiser.step()
+            _rest(blocks)
+            made = _outputs(blocks, x)
+        path = tmp_path / "exported.net"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("layer/0/type", (1,), "S10", [b"input"])
+            file["layer/0/shape"] = np.array(shape)
+            for k, block in enumerate(blocks, start=1):
+                _export(block, file.create_group(f"layer/{k}"))
+        net = read(path, dt=1e-3, n_steps=30, **options)
+        rows = [y.detach().numpy().reshape(3, -1, 30).transpose(2, 0, 1) for y in (x, *made)]
+        return net, from_dense(rows[0] > 0), rows[1:]
+
+    return make
+
+
+def _outputs(blocks: list[Any], signal: Any) -> list[Any]:
+    made = []
+    for block in blocks:
+        signal = block(signal)
+        made.append(signal)
+    return made
+
+
+def _rest(blocks: list[Any]) -> None:
+    """Forget where recurrent blocks stopped; a state of one value is made anew."""
+    for block in blocks:
+        if hasattr(block, "spike_state"):
+            for name, state in block.neuron.named_buffers():
+                level = block.neuron.threshold if name == "threshold_state" else 0.0
+                state.fill_(level)
+
+
+def _export(block: Any, group: h5py.Group) -> None:
+    if hasattr(block, "num_outputs"):  # lava-dl's own export of an average fails
+        group.create_dataset("type", (1,), "S10", [b"average"])
+        group["shape"] = np.array(block.shape)
+    else:
+        block.export_hdf5(group)

@@ -150,7 +150,7 @@ def test_training_parameters_and_harmless_options_change_nothing(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put("layer/1/type", np.array([b"average"])), "layer/1/type: a layer 'average'"),
+        (put("layer/1/type", np.array([b"concat"])), "layer/1/type: a layer 'concat'"),
         (put("layer/1/type", np.array([b"input"])), "layer/1/type: a layer 'input'"),
         (put("layer/1/neuron/type", "ADRF"), "layer/1/neuron/type: neurons 'ADRF'"),
         (put("layer/1/neuron/refDelay", 2), "layer/1/neuron/refDelay: only 1"),
@@ -161,7 +161,7 @@ def test_training_parameters_and_harmless_options_change_nothing(
         (put("layer/1/weight_rec", np.ones((N, N))), "layer/1: .'weight_rec'. unknown"),
         (put("layer/1/stride", 1), "layer/1: .'stride'. unknown"),
         (put("layer/0/neuron/type", "SDNN"), "layer/0/neuron/type: neurons 'SDNN'"),
-        (drop("layer/1/neuron"), "layer/1/neuron: missing; SLAYER takes"),
+        (drop("layer/1/neuron"), "layer1: neurons that never spike, or none, before"),
     ],
 )
 def test_what_hetlava_would_not_run_exactly_is_refused(

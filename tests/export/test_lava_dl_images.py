@@ -123,7 +123,6 @@ def late_outputs(n: int) -> list[Change]:
         ([put("layer/2/bias", np.zeros(4))], "layer/2: .'bias'. unknown"),
         ([put("layer/2/groups", 1)], "layer/2: .'groups'. unknown"),
         ([put("layer/3/neuron/type", "CUBA")], "layer/3: .'neuron'. unknown"),
-        ([drop("layer/1/neuron")], "layer/1/neuron: missing"),
         ([put("layer/1/delay", np.ones(3))], r"layer/1/delay: shape \(3,\); .* 4 channels"),
         ([put("layer/1/delay", np.ones((4, 1)))], r"layer/1/delay: shape \(4, 1\)"),
         (late_outputs(CLASSES), "layer4: delays of the last two layers add up to more than 62"),
@@ -144,6 +143,7 @@ def test_what_would_not_run_exactly_is_refused(
     ("change", "message"),
     [
         (drop("layer/1/groups"), "layer/1: .'groups'. missing"),
+        (drop("layer/1/neuron"), "layer/1: .'neuron'. missing"),
         (put("layer/1/groups", 3), "2 channels in and 4 out do not divide"),
         (put("layer/1/groups", 1.0), "layer/1/groups: float64"),
         (put("layer/1/groups", np.ones(2, int)), r"layer/1/groups: int64 \(2,\)"),
