@@ -15,7 +15,9 @@ from hetlava.recording import Recording, join
 from hetlava.rules import RULES, Violation
 
 if TYPE_CHECKING:
+    from hetlava.hardware.energy import EnergyReport
     from hetlava.hardware.placement import Placement
+    from hetlava.work import Work
 
 Takes = Literal["integers", "floats"]
 AnyNetwork = Network | QuantisedNetwork
@@ -137,6 +139,29 @@ class Target:
         from hetlava.hardware.placement import place
 
         return place(net, spec)
+
+    def estimate(self, work: "Work", preset: str | None = None) -> "EnergyReport":
+        """Estimate energy and latency of a run from its counts.
+
+        Parameters
+        ----------
+        work : Work
+            What :func:`hetlava.work.count` made of the recording.
+        preset : str, optional
+            Whose constants to take; those of the target's own chip when not given.
+
+        Raises
+        ------
+        UnsupportedError
+            If none is given and nothing is published about the chip, or there is no chip.
+        ValidationError
+            If there is no such preset.
+        """
+        from hetlava.hardware.energy import estimate
+
+        if preset is None and self.chip is None:
+            raise UnsupportedError(f"target {self.name}: stands for no chip; name an energy preset")
+        return estimate(work, preset or str(self.chip))
 
     def run(
         self,

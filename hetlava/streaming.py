@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from hetlava.hardware.interface import Target
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.tally import Tally, tally
+from hetlava.work import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class Job:
     probes : tuple of str
     threads : int or None
         Threads of each worker.
+    counts : bool
+        Whether the work is counted, which takes traces of v for the while.
     keep : bool
         Whether recordings are wanted, or only what they sum up to.
     """
@@ -45,6 +48,7 @@ class Job:
     lava_patience: float = 300.0
     probes: tuple[str, ...] = ()
     threads: int | None = None
+    counts: bool = False
     keep: bool = False
 
     def located(self) -> Target:
@@ -109,8 +113,12 @@ def _ready(job: Job, threads: int | None) -> Ready:
     target.run(job.net, _silence(job.net), threads=threads)
 
     def run(inputs: Events) -> tuple[Tally, Recording | None]:
-        recording = target.run(job.net, inputs, probes=job.probes, threads=threads)
-        return tally(recording), recording if job.keep else None
+        probes = {*job.probes, "v"} if job.counts else job.probes
+        recording = target.run(job.net, inputs, probes=probes, threads=threads)
+        work = count(job.net, inputs, recording) if job.counts else None
+        if "v" not in job.probes:
+            recording = replace(recording, v=())
+        return tally(recording, work), recording if job.keep else None
 
     return run
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from hetlava.arrays import ArrayRecord, Float, Int64
 from hetlava.recording import Provenance, Recording
+from hetlava.work import Work, join
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,6 +27,8 @@ class Tally(ArrayRecord):
     synops : (n_samples,) int64
     seconds : float
         Time that the runs took, added up over blocks (and over workers).
+    work : Work or None
+        Its counts, if they were asked for.
     """
 
     target: str
@@ -37,6 +40,7 @@ class Tally(ArrayRecord):
     scores: Float
     synops: Int64
     seconds: float
+    work: Work | None = None
 
     @property
     def n_samples(self) -> int:
@@ -50,8 +54,8 @@ class Tally(ArrayRecord):
         return best
 
 
-def tally(recording: Recording) -> Tally:
-    """Sum up a recording."""
+def tally(recording: Recording, work: Work | None = None) -> Tally:
+    """Sum up a recording, whose counts may come along."""
     return Tally(
         target=recording.target,
         provenance=recording.provenance,
@@ -62,6 +66,7 @@ def tally(recording: Recording) -> Tally:
         scores=recording.scores,
         synops=recording.synops,
         seconds=recording.seconds,
+        work=work,
     )
 
 
@@ -78,4 +83,5 @@ def add(parts: Sequence[Tally]) -> Tally:
         scores=np.concatenate([part.scores for part in parts]),
         synops=np.concatenate([part.synops for part in parts]),
         seconds=sum(part.seconds for part in parts),
+        work=join([part.work for part in parts if part.work]) if first.work else None,
     )

@@ -21,7 +21,7 @@ LAYERS = (
     "events units",
     "neurons",
     "synapses convolution",
-    "network quantised recording recording_file partial_run tally distributions heterogeneity",
+    "network quantised recording recording_file partial_run tally work distributions heterogeneity",
     "quantisation budget scaling codebook codebook_search codebook_pairs sharing rules parity "
     "bounds doctor",
     "sim",

@@ -47,6 +47,11 @@ Device = Annotated[
 Profile = Annotated[
     bool, typer.Option(help="Also time every layer of the first batch, against memory's limit.")
 ]
+Energy = Annotated[
+    str | None,
+    typer.Option(help="Estimate energy by the constants of: davies2018, loihi1-board, ..."),
+]
+Json = Annotated[Path | None, typer.Option(help="Write what came of it as JSON.")]
 
 
 def run(
@@ -65,14 +70,18 @@ def run(
     workers: Workers = 1,
     dask: Dask = None,
     profile: Profile = False,
+    energy: Energy = None,
+    json: Json = None,
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
 ) -> None:
     """Run a quantised network over a data set: accuracy, spikes, synaptic operations, time."""
     from hetlava.cli.chips import as_on
+    from hetlava.cli.estimates import show_estimate
     from hetlava.cli.samples import load_recordings
     from hetlava.errors import ValidationError
     from hetlava.export.net_hdf5 import read
+    from hetlava.hardware.energy_presets import energy_preset
     from hetlava.partial_run import PartialRun
     from hetlava.streaming import Job
 
@@ -85,6 +94,10 @@ def run(
         raise ValidationError("--device is the torch engine; leave out --target and --lava-python")
     if profile and (device or target or lava_python):
         raise ValidationError("--profile times hetlava's engine; leave out --device and --target")
+    if energy is not None:
+        energy_preset(energy)  # before hours of running
+        if resume:
+            raise ValidationError("--energy counts while it runs; leave out --resume")
     quantised = as_on(read(net), chip)
     job = Job(
         net=quantised,
@@ -94,6 +107,7 @@ def run(
         lava_patience=lava_timeout,
         probes=probes,
         threads=threads,
+        counts=energy is not None,
         keep=out is not None,
     )
     name = job.located().name
@@ -106,7 +120,8 @@ def run(
         "batch": batch,
     }
     partial = None if out is None else PartialRun(out, identity, resume=resume)
-    _run(job, recordings, batch, partial, workers=workers, dask=dask)
+    whole = _run(job, recordings, batch, partial, workers=workers, dask=dask)
+    show_estimate(whole, job.net, recordings.labels, energy, json)
     if profile:
         _profile(job, recordings, batch)
 
@@ -127,7 +142,7 @@ def _run(
     *,
     workers: int,
     dask: str | None,
-) -> None:
+) -> "Tally":
     """Run what is not finished, show how it goes, and print and write what came of it."""
     import time
 
@@ -162,6 +177,7 @@ def _run(
     accuracy = wilson(int((whole.predictions == recordings.labels).sum()), recordings.n)
     for made in tally_tables(whole, accuracy, job.net, left.n / seconds):
         Console().print(made)
+    return whole
 
 
 def _profile(job: "Job", recordings: "Recordings", batch: int) -> None:
