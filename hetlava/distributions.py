@@ -33,7 +33,7 @@ class Distribution(ABC):
     clip: tuple[float, float] = (TAU_MIN, TAU_MAX)
 
     def __post_init__(self) -> None:
-        _check_taus(self.family, *self.clip)
+        check_taus(self.family, *self.clip)
         low, high = self.clip
         if not low < high:
             raise ValidationError(
@@ -73,7 +73,7 @@ class Constant(Distribution):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_taus(self.family, self.value)
+        check_taus(self.family, self.value)
 
     @property
     def mean(self) -> float:
@@ -97,7 +97,7 @@ class Levels(Distribution):
         super().__post_init__()
         if not self.values:
             raise ValidationError("levels: no values, at least one is needed")
-        _check_taus(self.family, *self.values)
+        check_taus(self.family, *self.values)
 
     @property
     def mean(self) -> float:
@@ -122,7 +122,7 @@ class Uniform(Distribution):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_taus(self.family, self.low, self.high)
+        check_taus(self.family, self.low, self.high)
         if not self.low < self.high:
             raise ValidationError(
                 f"uniform: {format_time(self.low)} is not below {format_time(self.high)}; "
@@ -154,8 +154,8 @@ class Gamma(Distribution):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_taus(self.family, self.value)
-        _check_number("gamma: shape", self.shape, SHAPE_RANGE)
+        check_taus(self.family, self.value)
+        check_number("gamma: shape", self.shape, SHAPE_RANGE)
 
     @property
     def mean(self) -> float:
@@ -187,8 +187,8 @@ class Lognormal(Distribution):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_taus(self.family, self.value)
-        _check_number("lognormal: sigma", self.sigma, SIGMA_RANGE)
+        check_taus(self.family, self.value)
+        check_number("lognormal: sigma", self.sigma, SIGMA_RANGE)
         if self.of not in ("mean", "median"):
             raise ValidationError(f"lognormal: of {self.of!r} is unknown; known: mean, median")
 
@@ -213,7 +213,8 @@ class Lognormal(Distribution):
         return [centre, f"sigma={format_number(self.sigma)}"]
 
 
-def _check_taus(what: str, *taus: float) -> None:
+def check_taus(what: str, *taus: float) -> None:
+    """Raise ValidationError unless every time constant [s] is one, naming the first that is not."""
     for tau in taus:
         if not tau > 0:
             raise ValidationError(f"{what}: tau {format_time(tau)} is not above 0 s")
@@ -224,7 +225,8 @@ def _check_taus(what: str, *taus: float) -> None:
             )
 
 
-def _check_number(what: str, value: float, bounds: tuple[float, float]) -> None:
+def check_number(what: str, value: float, bounds: tuple[float, float]) -> None:
+    """Raise ValidationError unless a number lies in its bounds."""
     if not bounds[0] <= value <= bounds[1]:
         raise ValidationError(f"{what} {value:g} is outside {bounds[0]:g} .. {bounds[1]:g}")
 

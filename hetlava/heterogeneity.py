@@ -4,14 +4,17 @@ A declaration is a family, its times with units, its numbers by name, and if wan
 
     constant:20ms                   uniform:5ms,35ms              levels:1ms,2ms,4ms
     gamma:20ms,shape=3              lognormal:20ms,sigma=0.5,max=100ms
-                                    lognormal:median=20ms,sigma=0.5
+    double:20ms,100ms,share=0.05    lognormal:median=20ms,sigma=0.5
+    empirical:18.2ms,25.1ms,31ms    empirical:taus.csv
 
-The plain time of ``gamma`` and ``lognormal`` is the mean. ``str`` of a distribution is its
-declaration, which parses to an equal one.
+The plain time of ``gamma`` and ``lognormal`` is the mean. ``empirical`` takes its times from a file
+too, one to a line with its unit. ``str`` of a distribution is its declaration, which parses to an
+equal one and names no file.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -25,9 +28,11 @@ from hetlava.distributions import (
     Uniform,
 )
 from hetlava.errors import ValidationError
+from hetlava.listed_values import VALUES_MAX, Double, Empirical
 from hetlava.neurons.cuba import TAU_MAX
 from hetlava.units import parse_number, parse_time
 
+LINE = 32  # characters that the line of a file of times has at most, on average
 TIME_KEYS = ("median", "min", "max")  # keys whose value is a time
 
 
@@ -71,6 +76,15 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             "uniform:5ms,35ms", lambda a: Uniform(low=a.times[0], high=a.times[1]), n_times=2
         ),
         "levels": Family("levels:1ms,2ms,4ms", lambda a: Levels(values=a.times), n_times=None),
+        "double": Family(
+            "double:20ms,100ms,share=0.05",
+            lambda a: Double(first=a.times[0], second=a.times[1], share=a.keys["share"]),
+            ("share",),
+            n_times=2,
+        ),
+        "empirical": Family(
+            "empirical:18ms,25ms,31ms", lambda a: Empirical(values=a.times), n_times=None
+        ),
     }
 )
 
@@ -97,6 +111,8 @@ def parse(text: str) -> Distribution:
         raise ValidationError(f"distribution {name!r} is unknown; known, as examples: {known}")
     family = FAMILIES[name]
     try:
+        if name == "empirical":
+            rest = _with_times_of_file(rest)
         arguments = _arguments(rest, family)
         _check_arguments(family, arguments)
         clip = arguments.keys.get("min", TAU_MIN), arguments.keys.get("max", TAU_MAX)
@@ -127,6 +143,24 @@ def _arguments(rest: str, family: Family) -> Arguments:
         else:
             keys[key] = (parse_time if key in TIME_KEYS else parse_number)(value)
     return Arguments(tuple(times), keys)
+
+
+def _with_times_of_file(rest: str) -> str:
+    """Replace the name of a file, which stands first, by the times in it."""
+    name, comma, others = rest.partition(",")
+    if not name.strip().endswith((".csv", ".txt")):
+        return rest
+    path = Path(name.strip())
+    if not path.is_file():
+        raise ValidationError(f"{path}: no such file")
+    with path.open(encoding="utf-8", errors="replace") as file:
+        lines = [line.strip() for line in file.readlines(LINE * VALUES_MAX) if line.strip()]
+    for number, line in enumerate(lines, 1):
+        try:
+            parse_time(line)
+        except ValidationError as error:
+            raise ValidationError(f"{path}, line {number}: {error}") from None
+    return ",".join(lines) + comma + others
 
 
 def _check_arguments(family: Family, arguments: Arguments) -> None:

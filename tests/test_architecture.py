@@ -21,7 +21,8 @@ LAYERS = (
     "events units",
     "neurons",
     "synapses convolution",
-    "network quantised recording recording_file partial_run tally work distributions heterogeneity",
+    "network quantised recording recording_file partial_run tally work distributions "
+    "heterogeneity listed_values tau_statistics",
     "quantisation budget scaling codebook codebook_search codebook_pairs sharing rules parity "
     "bounds doctor",
     "sim",

@@ -16,6 +16,7 @@ from hetlava.distributions import (
 )
 from hetlava.errors import ValidationError
 from hetlava.heterogeneity import FAMILIES, mean_matched, parse
+from hetlava.listed_values import Double, Empirical
 
 TAUS = st.floats(1e-8, 1e3)
 PAIRS = st.lists(TAUS, min_size=2, max_size=2, unique=True).map(lambda p: tuple(sorted(p)))
@@ -32,6 +33,8 @@ DISTRIBUTIONS = st.one_of(
     ),
     PAIRS.map(lambda p: Uniform(low=p[0], high=p[1])),
     st.builds(Levels, values=st.lists(TAUS, min_size=1, max_size=9).map(tuple), clip=PAIRS),
+    st.builds(Double, first=TAUS, second=TAUS, share=st.floats(0, 1), clip=PAIRS),
+    st.builds(Empirical, values=st.lists(TAUS, min_size=1, max_size=9).map(tuple), clip=PAIRS),
 )
 
 MEANINGS = {
@@ -41,6 +44,8 @@ MEANINGS = {
     "lognormal:median=20ms,sigma=0.5": Lognormal(value=0.02, sigma=0.5, of="median"),
     "uniform:5ms,35ms": Uniform(low=0.005, high=0.035),
     " levels:1ms, 2ms, 4 ms ": Levels(values=(0.001, 0.002, 0.004)),
+    "double:20ms,100ms,share=0.05": Double(first=0.02, second=0.1, share=0.05),
+    "empirical:18ms,25ms": Empirical(values=(0.018, 0.025)),
     "gamma: 500us, max=1s, shape=1e1": Gamma(value=5e-4, shape=10, clip=(TAU_MIN, 1.0)),
     "constant:.02s,min=1ms": Constant(value=0.02, clip=(1e-3, TAU_MAX)),
 }
@@ -210,3 +215,39 @@ def test_a_lognormal_knows_two_centres():
 def test_levels_need_a_value():
     with pytest.raises(ValidationError, match="no values"):
         Levels(values=())
+
+
+@pytest.mark.parametrize(("share", "n", "seconds"), [(0.05, 100, 5), (0.5, 7, 4), (1.0, 3, 3)])
+def test_a_double_has_whole_neurons_of_each_value(share, n, seconds, rng):
+    drawn = parse(f"double:20ms,100ms,share={share}").sample(n, rng)
+    assert np.count_nonzero(drawn == 0.1) == seconds
+    assert np.count_nonzero(drawn == 0.02) == n - seconds
+
+
+def test_an_empirical_distribution_draws_what_was_measured(tmp_path, rng):
+    path = tmp_path / "taus.csv"
+    path.write_text("18.5ms\n\n0.02s\n31000us\n")
+    distribution = parse(f"empirical:{path},max=30ms")
+    assert distribution == parse("empirical:18.5ms,20ms,31ms,max=30ms")
+    assert parse(str(distribution)) == distribution
+    assert set(distribution.sample(200, rng)) == {0.0185, 0.02, 0.03}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("20\n", "line 1: 20 has no unit"),
+        ("20ms\nx\n", "line 2: 'x' is not a time"),
+        ("", "0 time"),
+    ],
+)
+def test_a_file_of_times_is_refused_with_its_line(text, reason, tmp_path):
+    path = tmp_path / "taus.csv"
+    path.write_text(text)
+    with pytest.raises(ValidationError, match=reason):
+        parse(f"empirical:{path}")
+
+
+def test_a_file_of_times_that_is_not_there_is_named():
+    with pytest.raises(ValidationError, match=r"nowhere.csv: no such file"):
+        parse("empirical:nowhere.csv")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+MEASURED = "allen-tau"
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -12,13 +14,18 @@ if TYPE_CHECKING:
 def inspect(
     what: Annotated[
         str,
-        typer.Argument(help="model.pt, model.net, a recording .npz, or the name of a data set."),
+        typer.Argument(
+            help="model.pt, model.net, a recording .npz, the name of a data set, or allen-tau."
+        ),
     ],
     split: Annotated[
         str | None, typer.Option(help="Part of a data set; all of them if not given.")
     ] = None,
 ) -> None:
-    """Print what is in a file (network, quantised network, recording) or in a data set."""
+    """Print what is in a file (network, quantised network, recording) or in a data set.
+
+    allen-tau: measured membrane time constants of cortical cells, and the families they fit.
+    """
     from rich.console import Console
 
     from hetlava.datasets import DATASETS
@@ -31,11 +38,22 @@ def inspect(
         tables = _file_tables(path)
     elif name in DATASETS:
         tables = _dataset_tables(what, split)
+    elif what == MEASURED:
+        tables = [_measured_table(split)]
     else:
-        raise DataError(f"{what}: no such file, and no data set; known: {', '.join(DATASETS)}")
+        known = ", ".join((*DATASETS, MEASURED))
+        raise DataError(f"{what}: no such file, and no data set; known: {known}")
     console = Console()
     for made in tables:
         console.print(made)
+
+
+def _measured_table(population: str | None) -> "Table":
+    from hetlava.datasets.allen_tau import POPULATIONS, measured
+    from hetlava.report.taus import tau_table
+
+    names = POPULATIONS if population is None else (population,)
+    return tau_table({name: measured(name) for name in names})
 
 
 def _dataset_tables(name: str, split: str | None) -> "list[Table]":
@@ -52,6 +70,7 @@ def _file_tables(path: Path) -> "list[Table]":
     from hetlava.quantised import CHIP_TABLE, QuantisedNetwork
     from hetlava.recording import Recording
     from hetlava.report.tables import budget_tables, network_table, table
+    from hetlava.report.taus import membrane_taus, tau_table
 
     content = read_any(path)
     if isinstance(content, Recording):
@@ -62,6 +81,9 @@ def _file_tables(path: Path) -> "list[Table]":
         columns = ("layer", "neurons", "steps", "samples", "spikes")
         return [table(f"recording of {content.target}", columns, rows)]
     made = [network_table(content)]
+    taus = membrane_taus(content)
+    if taus:
+        made.append(tau_table(taus))
     notes = content.provenance if isinstance(content, QuantisedNetwork) else content.metadata
     if "budget" in notes:
         made += budget_tables(notes["budget"])  # type: ignore[arg-type]

@@ -63,3 +63,18 @@ def test_recorded_data_is_inspected(hetlava):
     outcome = hetlava("inspect", "dvs-gesture", "--split", "all")
     assert cells(outcome.out, "recordings") == ["10"]
     assert cells(outcome.out, "channels with spikes") == ["29168"]
+
+
+def test_inspect_describes_time_constants(hetlava, model):
+    done = hetlava("inspect", model)
+    assert done.code == 0
+    assert "Membrane time constants" in done.out and "sigma" in done.out
+
+
+@pytest.mark.data
+def test_inspect_knows_measured_time_constants(hetlava):
+    done = hetlava("inspect", "allen-tau")
+    assert done.code == 0
+    assert "13.4" in done.out and "9.11" in done.out
+    done = hetlava("inspect", "allen-tau", "--split", "rat")
+    assert done.code == 2 and "known: mouse-v1-l4, human-mtg" in done.err
