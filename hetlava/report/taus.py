@@ -14,7 +14,7 @@ from hetlava.report.tables import table
 from hetlava.tau_statistics import tau_statistics
 
 MILLISECONDS = 1e3
-TITLE = "Membrane time constants [ms]; best gamma's shape, best log-normal's sigma"
+TITLE = "Membrane time constants in ms; best gamma's shape, best log-normal's sigma"
 COLUMNS = ("layer", "n", "mean", "sd", "5 %", "50 %", "95 %", "shape", "sigma", "KS")
 
 
