@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 from measuring import random_events
 
+from hetlava.arrays import Int
 from hetlava.convolution import QuantisedConvolution
-from hetlava.fixedpoint import decay_word
+from hetlava.events import Events
+from hetlava.fixedpoint import STATE_SHIFT, decay, decay_word, saturate
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.recording import Recording
 from hetlava.sim import engine
 from hetlava.synapses import QuantisedSynapses
 
@@ -64,27 +67,48 @@ def network(
 def with_thresholds(
     net: QuantisedNetwork, rng: np.random.Generator, rate: float
 ) -> QuantisedNetwork:
-    """Set one threshold for each population, one after the other, so that it spikes at RATE."""
-    n_steps = min(net.n_steps, 60)
-    inputs = random_events(rng, n_steps, 1, net.n_inputs, rate)
+    """Set one threshold for each population, one after the other, so that it spikes at RATE.
+
+    A current does not depend on the threshold, except in a loop, which is run again for each.
+    """
+    inputs = random_events(rng, min(net.n_steps, 60), 1, net.n_inputs, rate)
     for k, population in enumerate(net.populations):
-        low, high = 0, 17  # powers of two
-        for _ in range(9):
+        loops = any(q.source == q.target == population.name for q in net.projections)
+        currents = None if loops else _run_up_to(net, k, inputs).u[k]
+        low, high = 0.0, 17.0  # powers of two
+        for _ in range(10):
             middle = (low + high) / 2
             net = _with_threshold(net, k, int(2**middle))
-            names = {p.name for p in net.populations[: k + 1]}
-            part = replace(
-                net,
-                populations=net.populations[: k + 1],
-                projections=tuple(
-                    q for q in net.projections if {q.source, q.target} <= names | {"input"}
-                ),
-                output=population.name,
+            registers = net.populations[k].cuba
+            if currents is None:
+                busy = _run_up_to(net, k, inputs).spikes[k].n_events
+            else:
+                busy = _spikes(registers, currents)
+            low, high = (
+                (middle, high) if busy > RATE * inputs.n_steps * registers.n else (low, middle)
             )
-            spikes = engine.run(part, inputs, threads=1).of(population.name)
-            busy = spikes.n_events > RATE * n_steps * population.registers.n
-            low, high = (middle, high) if busy else (low, middle)
     return net
+
+
+def _run_up_to(net: QuantisedNetwork, k: int, inputs: Events) -> Recording:
+    names = {"input", *(p.name for p in net.populations[: k + 1])}
+    part = replace(
+        net,
+        populations=net.populations[: k + 1],
+        projections=tuple(q for q in net.projections if {q.source, q.target} <= names),
+        output=net.populations[k].name,
+    )
+    return engine.run(part, inputs, probes=("u",), threads=1)
+
+
+def _spikes(registers: CubaRegisters, currents: Int) -> int:
+    """Count the spikes that currents (n_steps, 1, n) give."""
+    v, total = np.zeros_like(currents[0]), 0
+    for u in currents:
+        v = saturate(decay(v, registers.dv) + u)
+        fired = v > registers.vth << STATE_SHIFT
+        v, total = np.where(fired, np.int32(0), v), total + int(fired.sum())
+    return total
 
 
 def _with_threshold(net: QuantisedNetwork, k: int, vth: int) -> QuantisedNetwork:
@@ -153,11 +177,10 @@ def sparse(rng: np.random.Generator, n: int, fan_in: int, n_steps: int) -> Quant
     return network(rng, {"output": [wire]}, n_inputs=n, n_steps=n_steps, rate=0.01)
 
 
-def field(rng: np.random.Generator, side: int, n_steps: int, kernel: int = 16) -> QuantisedNetwork:
-    """Return one layer of side x side neurons that see ``kernel`` x ``kernel`` inputs each."""
-    margin = (kernel // 2, kernel - 1 - kernel // 2)
+def field(rng: np.random.Generator, side: int, n_steps: int) -> QuantisedNetwork:
+    """Return one layer of 16 x side x side neurons, each with 256 synapses: a kernel of 16x4x4."""
     wire = QuantisedConvolution(
-        source="input", target="output", weights=even_weights(rng, (1, 1, kernel, kernel)),
-        input_shape=(1, side, side), padding=(margin, margin),
+        source="input", target="output", weights=even_weights(rng, (16, 16, 4, 4)),
+        input_shape=(16, side, side), padding=((2, 1), (2, 1)),
     )  # fmt: skip
-    return network(rng, {"output": [wire]}, n_inputs=side * side, n_steps=n_steps, rate=0.01)
+    return network(rng, {"output": [wire]}, n_inputs=16 * side * side, n_steps=n_steps, rate=0.01)

@@ -10,6 +10,7 @@ from measuring import RESULTS, each
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 # text stays text, and equal results give equal bytes
 plt.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "hetlava", "font.size": 9}
@@ -58,6 +59,8 @@ def scaling(rows: list[dict[str, Any]]) -> Any:
         ax.set_xlabel(axis["axis"])
         ax.set_ylabel("us per sample")
         ax.set_title(axis["name"], fontsize=9)
+        for side in (ax.xaxis, ax.yaxis):  # a short axis would label the ticks between powers
+            side.set_minor_formatter(NullFormatter())
         ax.legend(frameon=False, fontsize=8)
         ax.spines[["top", "right"]].set_visible(False)
     return figure
@@ -75,8 +78,9 @@ def limits(rows: dict[str, Any]) -> Any:
         ax.annotate(text, (1e3 * r["seconds"], k + 0.2), va="center", fontsize=8)
     ax.set_yticks(at, [r["case"] for r in own])
     ax.set_xscale("log")
+    ax.set_xlim(right=2 * ax.get_xlim()[1])
     ax.set_xlabel("ms per sample, one thread")
-    ax.legend(frameon=False, fontsize=8)
+    ax.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     ax.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -16,7 +16,7 @@ from measuring import System, exponent, in_turn, options, random_events, save, s
 from hetlava.quantised import QuantisedNetwork
 from hetlava.sim import engine
 
-SIDES = (16, 32, 64, 128, 256, 512, 1024)
+SIDES = (4, 8, 16, 32, 64, 128, 256)
 SIZES = (256, 1024, 4096, 8192)
 STEPS = (10, 30, 100, 300, 1000, 3000)
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.5)
@@ -51,7 +51,7 @@ def _draw(net: QuantisedNetwork, rate: float, rng: np.random.Generator, batch: i
 
 def neurons(rounds: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Grow a layer of fan-in 256 to a million neurons, 1 % active."""
-    points = {float(side**2): (networks.field(rng, side, 20), 0.01) for side in SIDES}
+    points = {float(16 * side**2): (networks.field(rng, side, 20), 0.01) for side in SIDES}
     return time_each(points, rounds, rng)
 
 

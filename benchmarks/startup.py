@@ -64,7 +64,7 @@ print("dense", prepared(wide, random_events(rng, 5, 1, 4096, 0.01)) / (4096 * 81
 thin = networks.sparse(rng, 8192, 64, 5)
 print("listed", prepared(thin, random_events(rng, 5, 1, 8192, 0.01)) / (8192 * 64))
 before = peak()
-field = networks.field(rng, 1024, 3)
+field = networks.field(rng, 256, 3)
 made = prepared(field, random_events(rng, 3, 1, 1 << 20, 0.01))
 print("neuron", made / (1 << 20))
 print("idle", idle)

@@ -1,6 +1,7 @@
 """``hetlava run``: quantised inference over a data set."""
 
 import hashlib
+import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -144,8 +145,6 @@ def _run(
     dask: str | None,
 ) -> "Tally":
     """Run what is not finished, show how it goes, and print and write what came of it."""
-    import time
-
     from rich.console import Console
 
     from hetlava.parity import wilson
@@ -157,7 +156,7 @@ def _run(
     done = sum(part.n_samples for part in tallies)
     left = recordings.take(range(done, recordings.n))
     inputs = blocks(left, job.net.dt, job.net.n_steps, batch)
-    start = time.perf_counter()
+    arrivals: list[tuple[float, int]] = []
     # in a thread of its own, since compiled loops do not hear of Ctrl-C
     with ThreadPoolExecutor(1) as thread:
         executor = thread if workers == 1 and dask is None else None
@@ -168,16 +167,27 @@ def _run(
                     if partial and recording:
                         partial.put(len(tallies), recording)
                     tallies.append(part)
+                    arrivals.append((time.perf_counter(), part.n_samples))
         except KeyboardInterrupt:
             _stop(sum(part.n_samples for part in tallies), recordings.n, partial)
-    seconds = time.perf_counter() - start
     if partial:
         partial.complete()
     whole = add(tallies)
     accuracy = wilson(int((whole.predictions == recordings.labels).sum()), recordings.n)
-    for made in tally_tables(whole, accuracy, job.net, left.n / seconds):
+    for made in tally_tables(whole, accuracy, job.net, _throughput(arrivals)):
         Console().print(made)
     return whole
+
+
+def _throughput(arrivals: list[tuple[float, int]]) -> float:
+    """Return samples per second since the first block came, NaN for fewer than two blocks.
+
+    The first comes with what a process needs to begin with, such as compiled loops.
+    """
+    if len(arrivals) < 2:
+        return float("nan")
+    samples = sum(n for _, n in arrivals[1:])
+    return samples / max(arrivals[-1][0] - arrivals[0][0], 1e-9)
 
 
 def _profile(job: "Job", recordings: "Recordings", batch: int) -> None:
@@ -224,12 +234,13 @@ def _shown(results: "Results", done: int, n: int) -> "Results":
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
         task = progress.add_task("", total=n, completed=done, rate="")
-        synops = 0
+        arrivals, synops = [], []
         for part, recording in results:
-            yield part, recording
-            synops += int(part.synops.sum())
+            arrivals.append((time.perf_counter(), part.n_samples))
+            synops.append(part.synops.sum() / part.n_samples)
+            if len(arrivals) > 1:
+                speed = _throughput(arrivals)
+                rate = f"{speed:,.0f} samples/s, {speed * sum(synops) / len(synops):.2g} synops/s"
+                progress.update(task, rate=rate)
             progress.update(task, advance=part.n_samples)
-            elapsed = progress.tasks[0].elapsed or 1e-9
-            ran = progress.tasks[0].completed - done
-            rate = f"{ran / elapsed:,.0f} samples/s, {synops / elapsed:.2g} synops/s"
-            progress.update(task, rate=rate)
+            yield part, recording

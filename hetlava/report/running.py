@@ -15,7 +15,10 @@ from hetlava.tally import Tally
 def tally_tables(
     whole: Tally, accuracy: Interval, net: QuantisedNetwork, samples_per_second: float
 ) -> list[Table]:
-    """Return what a run gave: accuracy, work and time per sample, spikes per layer."""
+    """Return what a run gave: accuracy, work and time per sample, spikes per layer.
+
+    ``samples_per_second`` is NaN where it is not known.
+    """
     n, n_steps = whole.n_samples, whole.n_steps
     dense = sum(q.shape[0] * q.fan_in for q in net.projections) * n_steps
     layers = [
@@ -31,7 +34,7 @@ def tally_tables(
         f"{float(np.mean(whole.synops)):.0f}",
         dense,
         f"{1e3 * whole.seconds / n:.3f}",
-        f"{samples_per_second:,.0f}",
+        "-" if np.isnan(samples_per_second) else f"{samples_per_second:,.0f}",
     )
     return [
         table(f"{whole.target} ({whole.provenance})", columns, [row]),
