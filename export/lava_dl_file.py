@@ -10,6 +10,7 @@ from hetlava.arrays import AnyArray, Bool, Int16, Int64, cast_exactly
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
 from hetlava.export.lava_dl_images import conv_layer, flatten, input_neurons, pool_layer
+from hetlava.export.lava_dl_netx import as_netx as as_netx_has_it
 from hetlava.export.lava_dl_neurons import current_bias, population
 from hetlava.export.lava_dl_parts import (
     Signal,
@@ -61,7 +62,8 @@ def read_chain(root: Group, *, as_netx: bool = False) -> list[SlayerLayer]:
         elif kind == "flatten":
             signal = flatten(group, signal)
         else:
-            layers.append(_layer(group, kind, signal, first=not k))
+            layer = _layer(group, kind, signal, first=not k)
+            layers.append(as_netx_has_it(group, layer) if as_netx else layer)
             signal = layers[-1].signal
     if not layers:
         raise FormatError(f"{top.where()}: there is no layer of neurons")
