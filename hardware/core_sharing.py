@@ -1,17 +1,19 @@
 """Codebooks per core: neurons in the order of their decays, each core with profiles of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
-from hetlava.arrays import Int
+from hetlava.activity import Amplitudes
+from hetlava.arrays import Float, Int
 from hetlava.chips import ChipSpec
 from hetlava.codebook import Method
 from hetlava.errors import ValidationError
-from hetlava.hardware.demand import layer_of, limits_of
+from hetlava.hardware.demand import limits_of, network_demand
 from hetlava.hardware.packing import cut
-from hetlava.hardware.packing_orders import orders
+from hetlava.hardware.packing_orders import by_decay
 from hetlava.network import Network
 from hetlava.quantisation import quantise
 from hetlava.quantised import QuantisedNetwork, recast
@@ -36,12 +38,18 @@ class Sharing:
         ``rms`` or ``minimax``, see :func:`hetlava.codebook.build`.
     per_core : int or None
         Neurons to put on a core at most, with ``core``.
+    weights : mapping of population to (n,) float64, optional
+        How much the error of each neuron counts.
+    amplitudes : mapping of population to Amplitudes, optional
+        Magnitudes of states whose truncation the words shall make up for; also without a codebook.
     """
 
     k: int | None = None
     per: Per = "layer"
     method: Method = "rms"
     per_core: int | None = None
+    weights: Mapping[str, Float] | None = None
+    amplitudes: Mapping[str, Amplitudes] | None = None
 
     def __post_init__(self) -> None:
         if self.per not in get_args(Per):
@@ -52,13 +60,20 @@ class Sharing:
             )
         if self.per == "layer" and self.per_core is not None:
             raise ValidationError("codebook: neurons per core belong to codebooks per core")
-        if not self.used and self.method != "rms":
+        if self.weights is not None and not self.coarse:
+            raise ValidationError("codebook: weights of neurons without a codebook")
+        if not self.coarse and self.method != "rms":
             raise ValidationError(f"codebook: method {self.method} without a codebook")
 
     @property
-    def used(self) -> bool:
-        """Whether decays are shared at all."""
+    def coarse(self) -> bool:
+        """Whether neurons share decays."""
         return self.k is not None or self.per == "core"
+
+    @property
+    def used(self) -> bool:
+        """Whether decay words are chosen by a codebook at all."""
+        return self.coarse or self.amplitudes is not None
 
 
 def quantise_sharing(
@@ -85,9 +100,18 @@ def quantise_sharing(
             reference=net,
             method=sharing.method,
             per_core=sharing.per_core,
+            weights=sharing.weights,
+            amplitudes=sharing.amplitudes,
         )
     else:
-        shared = share(free, sharing.k or 1, reference=net, method=sharing.method)
+        shared = share(
+            free,
+            sharing.k or max(p.neurons.n for p in net.populations),
+            reference=net,
+            method=sharing.method,
+            weights=sharing.weights,
+            amplitudes=sharing.amplitudes,
+        )
     shared = recast(shared, chip)
     refuse(chip, violations(shared, chip))
     return shared
@@ -101,6 +125,8 @@ def share_per_core(
     reference: Network | None = None,
     method: Method = "rms",
     per_core: int | None = None,
+    weights: Mapping[str, Float] | None = None,
+    amplitudes: Mapping[str, Amplitudes] | None = None,
 ) -> QuantisedNetwork:
     """Let the neurons of a core share ``k`` pairs of decays, on as few cores as other limits allow.
 
@@ -111,7 +137,7 @@ def share_per_core(
     ----------
     k : int or None
         Pairs of a core; the chip's number of profiles by default.
-    reference, method
+    reference, method, weights, amplitudes
         As in :func:`hetlava.sharing.share`.
     per_core : int or None
         Neurons to put on a core at most.
@@ -127,15 +153,23 @@ def share_per_core(
             f"{chip.name} has a decay for every neuron; say how many a core shall share"
         )
     if k is not None and room and k > room:
-        raise ValidationError(f"codebook: {k} pairs per core, {chip.name} holds {room}")
+        source = chip.sources["decay_profiles"].text
+        raise ValidationError(f"codebook: {k} pairs per core, {chip.name} holds {room} ({source})")
     limits = limits_of(chip, per_core)._replace(profiles=0)
     groups: dict[str, Int] = {}
     for p in net.populations:
-        layer = layer_of(net, p, chip, limits)
-        _, by_decay = next(orders(layer.profile, layer.threshold, 0, limits.neurons))
-        groups[p.name] = cut(layer, by_decay, limits).core
+        demand = network_demand(net, (p.name,), chip, limits)
+        groups[p.name] = cut(demand, by_decay(demand.profile, demand.threshold), limits).core
     pairs = room if k is None else k
-    return share(net, pairs, reference=reference, method=method, groups=groups)
+    return share(
+        net,
+        pairs,
+        reference=reference,
+        method=method,
+        weights=weights,
+        groups=groups,
+        amplitudes=amplitudes,
+    )
 
 
 def rms_per_population(net: QuantisedNetwork) -> dict[str, tuple[float, float] | None]:

@@ -1,15 +1,32 @@
 """What the neurons of a network ask of the cores of a chip, as arrays for packing."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from hetlava.arrays import Int, Int64
+from hetlava.arrays import Int
 from hetlava.chips import ChipSpec
-from hetlava.hardware.packing import RESOURCES, Layer, Limits, fans, misfits
+from hetlava.errors import UnsupportedError
+from hetlava.hardware.packing_bounds import misfits
+from hetlava.hardware.packing_demand import (
+    RESOURCES,
+    Demand,
+    Incoming,
+    Limits,
+    Neurons,
+    demand_of,
+)
 from hetlava.hardware.synapse_memory import encodings
+from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.rules import Violation
 
 UNITS = ("neurons", "decay profiles", "thresholds", "bits of synapses", "input axons", "axons")
+CURES = {
+    "synapse memory": "prune its synapses, or use fewer weight bits",
+    "input axons": "prune its synapses",
+    "output axons": "let its targets stand on fewer cores",
+}
 
 
 def limits_of(chip: ChipSpec, per_core: int | None = None) -> Limits:
@@ -24,66 +41,81 @@ def limits_of(chip: ChipSpec, per_core: int | None = None) -> Limits:
     )
 
 
-def layer_of(
-    net: QuantisedNetwork, p: QuantisedPopulation, chip: ChipSpec, limits: Limits
-) -> Layer:
-    """Return what the neurons of a population ask of a core, output axons aside."""
-    registers, n = p.cuba, p.registers.n
-    incoming = [q for q in net.projections if q.target == p.name]
-    most = min(limits.neurons, n)
-    tables = [encodings(chip, q, most) for q in incoming]
-    rows = [q.rows() for q in incoming]
-    indptr, source = by_target(n, [(r.indptr, r.post) for r in rows])
-    sizes = [q.shape[1] for q in incoming]
-    projection: Int = np.repeat(np.arange(len(incoming), dtype=np.int32), sizes)
-    pairs = np.stack([registers.dv, registers.du], axis=1)
-    threshold = registers.vth if registers.spiking else np.zeros(n, np.int32)
-    return Layer(
-        profile=np.unique(pairs, axis=0, return_inverse=True)[1].ravel().astype(np.int32),
-        threshold=np.unique(threshold, return_inverse=True)[1].ravel().astype(np.int32),
-        axons=np.zeros(n, np.int64),
-        indptr=indptr,
-        source=source,
-        projection=projection,
-        fan=fans(indptr, source, projection, len(incoming)),
-        dense=np.array([dense for dense, _ in tables], np.int64).reshape(-1, most + 1),
-        sparse=np.array([sparse for _, sparse in tables], np.int64).reshape(-1, most + 1),
+def network_demand(
+    net: QuantisedNetwork, names: Sequence[str], chip: ChipSpec, limits: Limits
+) -> Demand:
+    """Return what populations that may share cores ask of a core, output axons aside.
+
+    Raises
+    ------
+    UnsupportedError
+        If the chip has pools of decays or thresholds and neurons are of a model for which it is
+        not known what they take of them.
+    """
+    populations = [net.population(name) for name in names]
+    profiles = _numbered([_pairs(p, chip) for p in populations])
+    thresholds = _numbered([_thresholds(p, chip) for p in populations])
+    incoming = [_incoming(net, p, chip, limits) for p in populations]
+    return demand_of(
+        [Neurons(*parts) for parts in zip(profiles, thresholds, incoming, strict=True)]
     )
 
 
-def by_target(n: int, rows: list[tuple[Int64, Int]]) -> tuple[Int64, Int]:
-    """Turn synapses by source, one list per projection, into sources by target neuron.
-
-    Returns ``indptr`` (n + 1,) and the sources, numbered through all projections.
-    """
-    post = [part for _, part in rows]
-    pre, first = [], 0
-    for starts, _ in rows:
-        n_pre = len(starts) - 1
-        pre.append(np.repeat(np.arange(first, first + n_pre, dtype=np.int32), np.diff(starts)))
-        first += n_pre
-    targets = np.concatenate([np.zeros(0, np.int32), *post])
-    sources = np.concatenate([np.zeros(0, np.int32), *pre])
-    order = np.argsort(targets, kind="stable")
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(targets, minlength=n))])
-    return indptr.astype(np.int64), sources[order].astype(np.int32)
+def _pairs(p: QuantisedPopulation, chip: ChipSpec) -> Int:
+    """Return the decays of each neuron as one number, in the order of dv."""
+    if isinstance(p.registers, CubaRegisters):
+        # du is -1 .. 4095
+        return (p.registers.dv * (1 << 13) + p.registers.du + 1).astype(np.int32)
+    if chip.decay_profiles:
+        raise UnsupportedError(
+            f"population {p.name}: {chip.name} has pools of decays for CUBA neurons; what "
+            f"{p.registers.model} neurons take of them is not known"
+        )
+    return np.zeros(p.registers.n, np.int32)
 
 
-def layer_misfits(name: str, layer: Layer, limits: Limits) -> list[Violation]:
-    """Return what single neurons ask for that no core has."""
-    excess, found = misfits(layer, limits), []
-    cures = {
-        3: "prune its synapses, or use fewer weight bits",
-        4: "prune its synapses",
-        5: "let its targets stand on fewer cores",
-    }
-    for r, cure in cures.items():
-        wrong = np.flatnonzero(excess[:, r])
-        if wrong.size:
-            worst = int(wrong[np.argmax(excess[wrong, r])])
-            text = (
-                f"{wrong.size} of {layer.n} neurons need more {RESOURCES[r]} than a core's "
-                f"{limits[r]}, most neuron {worst}: {excess[worst, r]} {UNITS[r]} too many"
-            )
-            found.append(Violation(name, int(wrong.size), text, cure))
+def _thresholds(p: QuantisedPopulation, chip: ChipSpec) -> Int:
+    """Return the threshold of each neuron; readouts, which have none, take one value."""
+    if isinstance(p.registers, CubaRegisters):
+        return p.registers.vth if p.registers.spiking else np.zeros(p.registers.n, np.int32)
+    if chip.vth_profiles:
+        raise UnsupportedError(
+            f"population {p.name}: {chip.name} has pools of thresholds for CUBA neurons only, "
+            f"not for {p.registers.model}"
+        )
+    return np.zeros(p.registers.n, np.int32)
+
+
+def _numbered(values: Sequence[Int]) -> list[Int]:
+    """Number the distinct values of all populations from 0, in their order."""
+    numbers = np.unique(np.concatenate(values), return_inverse=True)[1].ravel().astype(np.int32)
+    return np.split(numbers, np.cumsum([v.size for v in values])[:-1])
+
+
+def _incoming(
+    net: QuantisedNetwork, p: QuantisedPopulation, chip: ChipSpec, limits: Limits
+) -> list[Incoming]:
+    most = min(limits.neurons, p.registers.n)
+    found = []
+    for q in net.projections:
+        if q.target == p.name:
+            rows = q.rows()
+            found.append(Incoming(rows.indptr, rows.post, *encodings(chip, q, most)))
+    return found
+
+
+def demand_misfits(names: Sequence[str], demand: Demand, limits: Limits) -> list[Violation]:
+    """Return what single neurons ask for that no core has, by population."""
+    excess, found = misfits(demand, limits), []
+    for q, name in enumerate(names):
+        mine = excess[demand.population == q]
+        for r in (RESOURCES.index(resource) for resource in CURES):
+            wrong = np.flatnonzero(mine[:, r])
+            if wrong.size:
+                worst = int(wrong[np.argmax(mine[wrong, r])])
+                text = (
+                    f"{wrong.size} of {len(mine)} neurons need more {RESOURCES[r]} than a core's "
+                    f"{limits[r]}, most neuron {worst}: {mine[worst, r]} {UNITS[r]} too many"
+                )
+                found.append(Violation(name, int(wrong.size), text, CURES[RESOURCES[r]]))
     return found

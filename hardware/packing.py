@@ -1,81 +1,24 @@
-"""Packing the neurons of one layer into cores, on arrays alone.
+"""Packing neurons into cores, on arrays alone.
 
 Whatever a core holds grows with every neuron put on it. So for a given order of the neurons,
 filling each core until a limit is met gives the fewest cores of all cuts of that order. The fewest
 over all orders is NP-hard to find (bin packing with splittable items and cardinality limits); a
-few orders are tried, and lower bounds say how far from the best the result can be.
+few orders are tried, and lower bounds (:mod:`hetlava.hardware.packing_bounds`) say how far from
+the best the result can be.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from hetlava.arrays import AnyArray, ArrayRecord, Int, Int64
-from hetlava.hardware.packing_orders import orders
+from hetlava.hardware.packing_bounds import lower_bounds, most_neurons
+from hetlava.hardware.packing_demand import RESOURCES, Demand, Limits
+from hetlava.hardware.packing_orders import by_decay, orders, side_by_side
 
-RESOURCES = (
-    "neurons",
-    "decay profiles",
-    "thresholds",
-    "synapse memory",
-    "input axons",
-    "output axons",
-)
-UNLIMITED = np.iinfo(np.int64).max
-
-
-class Limits(NamedTuple):
-    """What one core holds, in the order of ``RESOURCES``; 0 where there is no limit."""
-
-    neurons: int
-    profiles: int = 0
-    thresholds: int = 0
-    memory: int = 0  # [bit]
-    inputs: int = 0
-    outputs: int = 0
-
-    def values(self) -> Int64:
-        """Return them as (6,) int64, the largest number for no limit."""
-        return np.array([limit or UNLIMITED for limit in self], np.int64)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Layer(ArrayRecord):
-    """What the neurons of one layer ask of a core.
-
-    Attributes
-    ----------
-    profile, threshold : (n,) int32
-        Number of the decay pair and of the threshold of each neuron, 0, 1, ... in their order.
-    axons : (n,) int64
-        Output axons of each neuron: cores that listen to it.
-    indptr, source : (n + 1,) int64, (n_synapses,) int32
-        Synapses onto neuron ``i`` come from ``source[indptr[i] : indptr[i + 1]]``, each once.
-        Sources are numbered through all projections.
-    projection : (n_sources,) int32
-        Projection of each source.
-    fan : (n_projections, n) int64
-        Synapses onto each neuron, by projection.
-    dense, sparse : (n_projections, most + 1) int64
-        Memory [bit] of one source that reaches a core with so many neurons (dense encoding) or
-        has so many synapses there (sparse). Of the two, a projection takes what is smaller.
-    """
-
-    profile: Int
-    threshold: Int
-    axons: Int64
-    indptr: Int64
-    source: Int
-    projection: Int
-    fan: Int64
-    dense: Int64
-    sparse: Int64
-
-    @property
-    def n(self) -> int:
-        """Number of neurons."""
-        return int(self.profile.size)
+MERGED_MAX = 64  # cores up to which it is tried to join partly filled ones
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -85,12 +28,11 @@ class Packing(ArrayRecord):
     Attributes
     ----------
     core : (n,) int32
+        In -1 for neurons that were left out.
     usage : (n_cores, 6) int64
         What each core holds of ``RESOURCES``.
     closed_by : (n_cores,) int8
-        The limit that the next neuron would have broken, -1 for the last core.
-    reach : (n_sources,) int64
-        Cores that each source has synapses on.
+        The limit that the next neuron would have broken, -1 where there was none.
     order : str
         The order that the neurons were taken in.
     """
@@ -98,7 +40,6 @@ class Packing(ArrayRecord):
     core: Int
     usage: Int64
     closed_by: AnyArray
-    reach: Int64
     order: str
 
     @property
@@ -107,118 +48,153 @@ class Packing(ArrayRecord):
         return int(self.usage.shape[0])
 
 
-def pack(layer: Layer, limits: Limits) -> Packing:
+class _Tried(NamedTuple):
+    order: Int64
+    packing: Packing
+
+
+def pack(demand: Demand, limits: Limits) -> Packing:
     """Put neurons on as few cores as the best of several orders needs.
 
-    Every neuron must fit a core of its own; see :func:`misfits`.
+    Every neuron must fit a core of its own; see :func:`hetlava.hardware.packing_bounds.misfits`.
     """
-    bound = int(lower_bounds(layer, limits).max())
-    room = min(limits.neurons, _most_neurons(layer, limits))
-    best: Packing | None = None
-    for name, order in orders(layer.profile, layer.threshold, limits.profiles, room):
-        packing = cut(layer, order, limits, name)
-        if best is None or packing.n_cores < best.n_cores:
-            best = packing
-        if best.n_cores <= bound:
+    bound = int(lower_bounds(demand, limits).max())
+    parts = [_one_population(demand, q, limits) for q in range(demand.n_populations)]
+    best = parts[0]
+    if len(parts) > 1:
+        best = _fewest(demand, limits, _mixtures(demand, parts), bound)
+    if bound < best.packing.n_cores <= MERGED_MAX:
+        return _joined(demand, best.packing, limits, bound)
+    return best.packing
+
+
+def _fewest(
+    demand: Demand, limits: Limits, tried: Iterator[tuple[str, Int64]], bound: int
+) -> _Tried:
+    """Return the first of the orders that takes the fewest cores, looking no further at a bound."""
+    best: _Tried | None = None
+    for name, order in tried:
+        packing = cut(demand, order, limits, name)
+        if best is None or packing.n_cores < best.packing.n_cores:
+            best = _Tried(order, packing)
+        if best.packing.n_cores <= bound:
             break
     if best is None:
-        raise ValueError("a layer without neurons")
+        raise ValueError("no neurons to pack")
     return best
 
 
-def cut(layer: Layer, order: Int64, limits: Limits, name: str = "given") -> Packing:
+def _one_population(demand: Demand, q: int, limits: Limits) -> _Tried:
+    """Return the best order of the neurons of one population, cores of their own."""
+    members = np.flatnonzero(demand.population == q)
+    # numbers without gaps, as the orders expect
+    profile = np.unique(demand.profile[members], return_inverse=True)[1].astype(np.int32)
+    room = min(limits.neurons, int(most_neurons(demand, limits)[q]))
+    tried = orders(profile, demand.threshold[members], limits.profiles, room)
+    bound = int(lower_bounds(demand, limits, q).max())
+    return _fewest(demand, limits, ((name, members[order]) for name, order in tried), bound)
+
+
+def _mixtures(demand: Demand, parts: list[_Tried]) -> Iterator[tuple[str, Int64]]:
+    """Yield orders of all populations; those that follow one another share a core at most."""
+    names = dict.fromkeys(part.packing.order for part in parts)
+    own = [part.order for part in parts]
+    yield ", ".join(names), np.concatenate(own)
+    yield "decay of all", by_decay(demand.profile, demand.threshold)
+    yield "side by side", side_by_side(own)
+    small = sorted(parts, key=lambda part: (part.packing.n_cores, part.order.size))
+    yield "small first", np.concatenate([part.order for part in small])
+
+
+def _joined(demand: Demand, packing: Packing, limits: Limits, bound: int) -> Packing:
+    """Put the neurons of two cores on one wherever they fit, the emptiest cores first."""
+    cores = [np.flatnonzero(packing.core == k) for k in range(packing.n_cores)]
+    closed = packing.closed_by.tolist()
+
+    def fits(members: Int64) -> bool:
+        # what adds up is cheaper to look at than the rest
+        if members.size > limits.neurons or demand.axons[members].sum() > limits.values()[-1]:
+            return False
+        return cut(demand, members, limits).n_cores == 1
+
+    emptiest = 0
+    while emptiest < len(cores) and len(cores) > bound:
+        ranked = sorted(range(len(cores)), key=lambda k: (cores[k].size, k))
+        one = ranked[emptiest]
+        others = (k for k in ranked if k != one)
+        home = next((k for k in others if fits(np.concatenate([cores[k], cores[one]]))), None)
+        if home is None:
+            emptiest += 1
+            continue
+        cores[home] = np.concatenate([cores[home], cores[one]])
+        del cores[one], closed[one]
+        emptiest = 0
+    if len(cores) == packing.n_cores:
+        return packing
+    core, usage = np.full(demand.n, -1, np.int32), []
+    for k, members in enumerate(cores):
+        core[members] = k
+        usage.append(cut(demand, members, limits).usage[0])
+    return Packing(
+        core=core,
+        usage=np.array(usage, np.int64),
+        closed_by=np.array(closed, np.int8),
+        order=f"{packing.order}, joined",
+    )
+
+
+def cut(demand: Demand, order: Int64, limits: Limits, name: str = "given") -> Packing:
     """Put neurons in the given order on cores, each filled until a limit is met."""
     from hetlava.hardware import packing_loops
 
-    n, n_sources = layer.n, layer.projection.size
-    core, usage = np.zeros(n, np.int32), np.zeros((n, len(RESOURCES)), np.int64)
-    closed_by, reach = np.full(n, -1, np.int8), np.zeros(n_sources, np.int64)
+    k, n_sources = len(order), demand.projection.size
+    core = np.full(demand.n, -1, np.int32)
+    usage, closed_by = np.zeros((k, len(RESOURCES)), np.int64), np.full(k, -1, np.int8)
     n_cores = packing_loops.cut(  # type: ignore[no-untyped-call]
         order.astype(np.int64),
-        layer.profile,
-        layer.threshold,
-        layer.axons,
-        layer.indptr,
-        layer.source,
-        layer.projection,
-        layer.dense,
-        layer.sparse,
+        demand.population,
+        demand.into,
+        demand.profile,
+        demand.threshold,
+        demand.axons,
+        demand.indptr,
+        demand.source,
+        demand.projection,
+        demand.dense,
+        demand.sparse,
         limits.values(),
         core,
         usage,
         closed_by,
-        reach,
-        np.full(int(layer.profile.max()) + 1, -1, np.int32),
-        np.full(int(layer.threshold.max()) + 1, -1, np.int32),
+        np.full(int(demand.profile.max()) + 1, -1, np.int32),
+        np.full(int(demand.threshold.max()) + 1, -1, np.int32),
         np.full(n_sources, -1, np.int32),
         np.zeros(n_sources, np.int32),
-        np.zeros((4, len(layer.dense)), np.int64),
+        np.full(demand.n_populations, -1, np.int32),
+        np.zeros(demand.n_populations, np.int64),
+        np.zeros((6, len(demand.dense)), np.int64),
         np.zeros(len(RESOURCES), np.int64),
     )
     return Packing(
         core=core,
         usage=usage[:n_cores].copy(),
         closed_by=closed_by[:n_cores].copy(),
-        reach=reach,
         order=name,
     )
 
 
-def lower_bounds(layer: Layer, limits: Limits) -> Int64:
-    """Return cores that each of ``RESOURCES`` needs whatever the placement, (6,) int64."""
-    used = np.zeros(layer.projection.size, np.bool_)
-    used[layer.source] = True
-    total = np.array(
-        [
-            layer.n,
-            np.unique(layer.profile).size,
-            np.unique(layer.threshold).size,
-            _least_memory(layer),
-            np.count_nonzero(used),
-            layer.axons.sum(),
-        ],
-        np.int64,
+def reach(demand: Demand, packing: Packing) -> Int64:
+    """Return the cores that each source has synapses on, (n_sources,) int64."""
+    from hetlava.hardware import packing_loops
+
+    n_sources = demand.projection.size
+    cores = np.zeros(n_sources, np.int64)
+    packing_loops.reach(  # type: ignore[no-untyped-call]
+        np.argsort(packing.core, kind="stable"),
+        packing.core,
+        demand.indptr,
+        demand.source,
+        np.full(n_sources, -1, np.int32),
+        cores,
     )
-    bounds: Int64 = np.maximum(-(-total // limits.values()), 1)
-    bounds[3] = max(bounds[3], -(-layer.n // _most_neurons(layer, limits)))
-    return bounds
-
-
-def fans(indptr: Int64, source: Int, projection: Int, n_projections: int) -> Int64:
-    """Count the synapses onto each neuron by projection, (n_projections, n) int64."""
-    fan = np.zeros((n_projections, len(indptr) - 1), np.int64)
-    for p in range(n_projections):
-        mine = np.concatenate([[0], np.cumsum(projection[source] == p)])
-        fan[p] = mine[indptr[1:]] - mine[indptr[:-1]]
-    return fan
-
-
-def misfits(layer: Layer, limits: Limits) -> Int64:
-    """Return what each neuron alone asks of a core beyond its limits, (n, 6) int64, 0 if none."""
-    fan, need = layer.fan, np.ones((layer.n, len(RESOURCES)), np.int64)
-    need[:, 3] = np.minimum(fan * layer.dense[:, [1]], fan * layer.sparse[:, [1]]).sum(axis=0)
-    need[:, 4] = fan.sum(axis=0)
-    need[:, 5] = layer.axons
-    excess: Int64 = np.where(need > limits.values(), need - limits.values(), 0)
-    return excess
-
-
-def _least_memory(layer: Layer) -> int:
-    """Return the memory that all synapses take if they could be stored at the best rate."""
-    rates = _rates(layer.dense), _rates(layer.sparse)
-    return int(layer.fan.sum(axis=1) @ np.minimum(*rates))
-
-
-def _most_neurons(layer: Layer, limits: Limits) -> int:
-    """Return how many neurons fit a core's memory if all had the fan-in of the least connected."""
-    c = np.arange(1, layer.dense.shape[1])
-    least = layer.fan.min(axis=1)
-    sparse = least[:, None] * _rates(layer.sparse)[:, None] * c
-    memory = np.minimum(least[:, None] * layer.dense[:, 1:], sparse).sum(axis=0)
-    return max(1, int(np.searchsorted(memory, limits.memory or UNLIMITED, side="right")))
-
-
-def _rates(bits: Int64) -> AnyArray:
-    """Return the fewest bits per synapse of each encoding, (n_projections,) float64."""
-    rates: AnyArray = np.min(bits[:, 1:] / np.arange(1, bits.shape[1]), axis=1, initial=np.inf)
-    return rates
+    return cores

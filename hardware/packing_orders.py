@@ -26,8 +26,7 @@ def orders(profile: Int, threshold: Int, profiles: int, room: int) -> Iterator[t
         Decay pairs (0: any number) and neurons that a core holds.
     """
     n, index = profile.size, np.arange(profile.size)
-    by_decay = np.lexsort((index, threshold, profile))
-    yield "decay", by_decay
+    yield "decay", by_decay(profile, threshold)
     if threshold.any():
         yield "threshold", np.lexsort((index, profile, threshold))
     sizes = np.bincount(profile)
@@ -35,12 +34,25 @@ def orders(profile: Int, threshold: Int, profiles: int, room: int) -> Iterator[t
         yield "index", index
         return
     if sizes.size < n < BALANCED_MAX:
-        yield "balanced", by_decay[_balanced(sizes, profiles, room)]
+        yield "balanced", by_decay(profile, threshold)[_balanced(sizes, profiles, room)]
     # as many neurons as the cores that hold all decays, or fewer
     for size in sorted({room * -(-sizes.size // profiles), 4 * room}, reverse=True):
         if size < n:
             yield f"windows of {size}", np.lexsort((index, threshold, profile, index // size))
     yield "index", index
+
+
+def by_decay(profile: Int, threshold: Int) -> Int64:
+    """Return neurons in the order of their decays, of equal ones in that of their thresholds."""
+    y: Int64 = np.lexsort((np.arange(profile.size), threshold, profile))
+    return y
+
+
+def side_by_side(parts: list[Int64]) -> Int64:
+    """Mix orders so that every stretch of the result has a like share of each."""
+    share = np.concatenate([(np.arange(part.size) + 0.5) / part.size for part in parts])
+    y: Int64 = np.concatenate(parts)[np.argsort(share, kind="stable")]
+    return y
 
 
 def _balanced(sizes: Int64, profiles: int, room: int) -> Int64:

@@ -1,133 +1,53 @@
 """Placement: the neurons of a network onto the cores of a chip, under every limit at once.
 
-A core holds neurons of one population, as Lava's partitioner and nengo-loihi's blocks have it.
+Populations of one neuron model may share cores, or have cores of their own as Lava's partitioner
+gives them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, ArrayRecord, Int, Int64
+from hetlava.arrays import Int, Int64
 from hetlava.chips import ChipSpec
 from hetlava.errors import ValidationError
 from hetlava.graph import groups_in_order
-from hetlava.hardware.demand import layer_misfits, layer_of, limits_of
-from hetlava.hardware.packing import RESOURCES, Layer, Limits, Packing, lower_bounds, pack
+from hetlava.hardware.demand import demand_misfits, limits_of, network_demand
+from hetlava.hardware.packing import Packing, pack, reach
+from hetlava.hardware.packing_bounds import lower_bounds
+from hetlava.hardware.packing_demand import RESOURCES, Demand, Limits
+from hetlava.hardware.placement_record import Placement, PopulationPlacement
 from hetlava.quantised import QuantisedNetwork
 from hetlava.rules import Violation, refuse
 
+__all__ = ["Placement", "PopulationPlacement", "place", "placed"]
+
 ROUNDS = 20  # around loops: more cores need more axons, and those more cores
+OUTPUTS = RESOURCES.index("output axons")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class PopulationPlacement(ArrayRecord):
-    """Where the neurons of a population are.
+@dataclass(kw_only=True)
+class _Group:
+    """Populations that may share cores: what they ask for, and where they are so far."""
 
-    Attributes
-    ----------
-    name : str
-    core, profile, threshold : (n,) int32
-        Core of each neuron, counted through the network, and the numbers of its decay pair and of
-        its threshold in the pools of that core.
-    usage : (n_cores, 6) int64
-        What each core holds of :data:`hetlava.hardware.packing.RESOURCES`.
-    bounds : (6,) int64
-        Cores that each resource needs whatever the placement.
-    closed_by : (n_cores,) int8
-        The resource that a further neuron would have broken, -1 for the last core.
-    order : str
-        The order in which neurons were taken, see :mod:`hetlava.hardware.packing_orders`.
-    """
+    names: tuple[str, ...]
+    demand: Demand
+    packing: Packing | None = None
 
-    name: str
-    core: Int
-    profile: Int
-    threshold: Int
-    usage: Int64
-    bounds: Int64
-    closed_by: AnyArray
-    order: str
-
-    @property
-    def n_cores(self) -> int:
-        """Number of cores."""
-        return int(self.usage.shape[0])
-
-    @property
-    def lower_bound(self) -> int:
-        """Cores that it needs at least."""
-        return int(self.bounds.max())
-
-    @property
-    def binds(self) -> str | None:
-        """The resource that closed most cores; None where one core is enough."""
-        closed = self.closed_by[self.closed_by >= 0]
-        return RESOURCES[int(np.bincount(closed).argmax())] if closed.size else None
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Placement(ArrayRecord):
-    """A network on cores.
-
-    Attributes
-    ----------
-    chip : str
-    cores_per_chip : int
-    limits : (6,) int64
-        What one core holds of each resource, 0 where there is no limit.
-    populations : tuple of PopulationPlacement
-    """
-
-    chip: str
-    cores_per_chip: int
-    limits: Int64
-    populations: tuple[PopulationPlacement, ...]
-
-    @property
-    def n_cores(self) -> int:
-        """Number of cores."""
-        return sum(p.n_cores for p in self.populations)
-
-    @property
-    def n_chips(self) -> int:
-        """Number of chips."""
-        return -(-self.n_cores // self.cores_per_chip)
-
-    @property
-    def lower_bound(self) -> int:
-        """Cores that the network needs at least, one population to a core."""
-        return sum(p.lower_bound for p in self.populations)
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return everything as lists and numbers, for JSON."""
-        return {
-            "chip": self.chip,
-            "cores": self.n_cores,
-            "chips": self.n_chips,
-            "lower_bound": self.lower_bound,
-            "resources": list(RESOURCES),
-            "limits": [int(limit) or None for limit in self.limits],
-            "populations": [
-                {
-                    "name": p.name,
-                    "cores": p.n_cores,
-                    "lower_bounds": p.bounds.tolist(),
-                    "binds": p.binds,
-                    "order": p.order,
-                    "usage": p.usage.tolist(),
-                    "core": p.core.tolist(),
-                    "profile": p.profile.tolist(),
-                    "threshold": p.threshold.tolist(),
-                }
-                for p in self.populations
-            ],
-        }
+    def rows(self, q: int) -> slice:
+        """Return the neurons of population ``q``."""
+        first, stop = np.searchsorted(self.demand.population, [q, q + 1])
+        return slice(int(first), int(stop))
 
 
 def place(
-    net: QuantisedNetwork, chip: ChipSpec, *, cores: int | None = None, per_core: int | None = None
+    net: QuantisedNetwork,
+    chip: ChipSpec,
+    *,
+    cores: int | None = None,
+    per_core: int | None = None,
+    apart: bool = False,
 ) -> Placement:
     """Put every neuron on a core so that no core exceeds a limit, on few cores.
 
@@ -140,11 +60,15 @@ def place(
         Cores to get along with; the chip's by default. More than the chip's mean several chips.
     per_core : int or None
         Neurons to put on a core at most.
+    apart : bool
+        Every core holds neurons of one population only.
 
     Raises
     ------
     RuleError
         If it does not fit: every reason, and the smallest changes with which it would.
+    UnsupportedError
+        If it is not known what neurons of a model take of the chip's pools.
     ValidationError
         If ``cores`` or ``per_core`` is below 1.
     """
@@ -152,95 +76,145 @@ def place(
     for what, value in (("cores", allowed), ("per_core", per_core)):
         if value is not None and value < 1:
             raise ValidationError(f"{what} is {value}, expected at least 1")
-    placement = placed(net, chip, limits_of(chip, per_core))
+    placement = placed(net, chip, limits_of(chip, per_core), apart)
     if placement.n_cores > allowed:
         from hetlava.hardware.placement_advice import too_many_cores
 
-        refuse(chip, too_many_cores(net, chip, placement, allowed, per_core))
+        refuse(chip, too_many_cores(net, chip, placement, allowed, (per_core, apart)))
     return placement
 
 
-def placed(net: QuantisedNetwork, chip: ChipSpec, limits: Limits) -> Placement:
+def placed(net: QuantisedNetwork, chip: ChipSpec, limits: Limits, apart: bool = False) -> Placement:
     """Place a network under the given limits of a core, on as many cores as that takes.
 
     Raises
     ------
     RuleError
         If a neuron does not fit even a core of its own.
+    UnsupportedError
+        As in :func:`place`.
     """
-    layers = {p.name: layer_of(net, p, chip, limits) for p in net.populations}
-    layers, packings = _settle(net, chip, layers, limits)
-    first, parts = 0, []
-    for p in net.populations:
-        parts.append(_located(p.name, layers[p.name], packings[p.name], limits, first))
-        first += packings[p.name].n_cores
+    groups = [
+        _Group(names=names, demand=network_demand(net, names, chip, limits))
+        for names in _sharing(net, apart)
+    ]
+    packings = _settle(net, chip, groups, limits)
+    first, parts = 0, dict[str, PopulationPlacement]()
+    for group, packing in zip(groups, packings, strict=True):
+        parts |= _located(group, packing, limits, first)
+        first += packing.n_cores
     return Placement(
         chip=chip.name,
         cores_per_chip=chip.cores,
         limits=np.array(limits, np.int64),
-        populations=tuple(parts),
+        usage=np.concatenate([p.usage for p in packings]),
+        closed_by=np.concatenate([p.closed_by for p in packings]),
+        bounds=np.array([lower_bounds(g.demand, limits) for g in groups], np.int64),
+        populations=tuple(parts[p.name] for p in net.populations),
     )
 
 
+def _sharing(net: QuantisedNetwork, apart: bool) -> list[tuple[str, ...]]:
+    """Return the populations that may share cores, targets before their sources."""
+    in_order = groups_in_order([p.name for p in net.populations], net.projections)
+    names = [name for group in reversed(in_order) for name in reversed(group)]
+    if apart:
+        return [(name,) for name in names]
+    by_model = dict[str, tuple[str, ...]]()
+    for name in names:
+        model = net.population(name).registers.model
+        by_model[model] = (*by_model.get(model, ()), name)
+    return list(by_model.values())
+
+
 def _settle(
-    net: QuantisedNetwork, chip: ChipSpec, layers: Mapping[str, Layer], limits: Limits
-) -> tuple[dict[str, Layer], dict[str, Packing]]:
-    """Pack targets before their sources, again where a loop makes axons more than was assumed."""
-    refuse(chip, [v for name in layers for v in layer_misfits(name, layers[name], limits)])
-    layers, packings = dict(layers), dict[str, Packing]()
-    groups = groups_in_order(list(layers), net.projections)
-    names = [name for group in reversed(groups) for name in reversed(group)]
+    net: QuantisedNetwork, chip: ChipSpec, groups: Sequence[_Group], limits: Limits
+) -> list[Packing]:
+    """Pack, and again where neurons need more output axons than was assumed."""
+    _expect(groups, _least_axons(net), chip, limits)
     for _ in range(ROUNDS):
-        for name in names:
-            known = _axons(net, name, packings, layers[name].n)
-            layers[name] = replace(layers[name], axons=np.maximum(known, layers[name].axons))
-            refuse(chip, layer_misfits(name, layers[name], limits))
-            packings[name] = pack(layers[name], limits)
-        grown = False
-        for name in names:
-            need = _axons(net, name, packings, layers[name].n)
-            used = np.bincount(packings[name].core, need).astype(np.int64)
-            packings[name] = _with_outputs(packings[name], used)
-            if limits.outputs and np.any(used > limits.outputs):
-                grown = True
-        if not grown:
-            return layers, packings
+        for group in groups:
+            if group.packing is None:
+                group.packing = pack(group.demand, limits)
+        packings = [g.packing for g in groups if g.packing is not None]
+        axons = _axons(net, groups, packings)
+        packings = [
+            _with_outputs(p, _used(g, p, axons)) for g, p in zip(groups, packings, strict=True)
+        ]
+        most = limits.values()[OUTPUTS]
+        if all(np.all(p.usage[:, OUTPUTS] <= most) for p in packings):
+            return packings
+        _expect(groups, axons, chip, limits)
     text = f"around a loop more cores need more output axons without end ({ROUNDS} rounds)"
     refuse(chip, [Violation("network", 1, text, "use fewer recurrent synapses")])
-    return layers, packings  # never: the line above raises
+    return packings  # never: the line above raises
 
 
-def _axons(net: QuantisedNetwork, name: str, packings: Mapping[str, Packing], n: int) -> Int64:
-    """Return the cores that each neuron of a population sends to, as far as these are packed."""
-    total = np.zeros(n, np.int64)
-    for target, packing in packings.items():
-        first = 0
-        for q in (q for q in net.projections if q.target == target):
-            if q.source == name:
-                total += packing.reach[first : first + n]
-            first += q.shape[1]
-    return total
+def _expect(
+    groups: Sequence[_Group], axons: dict[str, Int64], chip: ChipSpec, limits: Limits
+) -> None:
+    """Let the demands have at least these axons, and forget the packings that had fewer."""
+    for group in groups:
+        known = np.concatenate([axons[name] for name in group.names])
+        if np.any(known > group.demand.axons):
+            most = np.maximum(known, group.demand.axons)
+            group.demand, group.packing = replace(group.demand, axons=most), None
+    refuse(chip, [v for g in groups for v in demand_misfits(g.names, g.demand, limits)])
+
+
+def _least_axons(net: QuantisedNetwork) -> dict[str, Int64]:
+    """Return the axons of every neuron if all its targets of a projection are on one core."""
+    axons = {p.name: np.zeros(p.registers.n, np.int64) for p in net.populations}
+    for q in net.projections:
+        if q.source in axons:
+            axons[q.source] += q.fan_out() > 0
+    return axons
+
+
+def _axons(
+    net: QuantisedNetwork, groups: Sequence[_Group], packings: Sequence[Packing]
+) -> dict[str, Int64]:
+    """Return the cores that each neuron sends to, counted for each projection."""
+    axons = {p.name: np.zeros(p.registers.n, np.int64) for p in net.populations}
+    for group, packing in zip(groups, packings, strict=True):
+        cores, first = reach(group.demand, packing), 0
+        for name in group.names:
+            for q in (q for q in net.projections if q.target == name):
+                if q.source in axons:
+                    axons[q.source] += cores[first : first + q.shape[1]]
+                first += q.shape[1]
+    return axons
+
+
+def _used(group: _Group, packing: Packing, axons: dict[str, Int64]) -> Int64:
+    mine = np.concatenate([axons[name] for name in group.names])
+    # the weights of a bincount are float64, which holds whole numbers below 2**53
+    return np.bincount(packing.core, mine, packing.n_cores).astype(np.int64)
 
 
 def _with_outputs(packing: Packing, used: Int64) -> Packing:
     usage = packing.usage.copy()
-    usage[:, RESOURCES.index("output axons")] = used
+    usage[:, OUTPUTS] = used
     return replace(packing, usage=usage)
 
 
 def _located(
-    name: str, layer: Layer, packing: Packing, limits: Limits, first: int
-) -> PopulationPlacement:
-    return PopulationPlacement(
-        name=name,
-        core=(packing.core + first).astype(np.int32),
-        profile=_within_core(packing.core, layer.profile),
-        threshold=_within_core(packing.core, layer.threshold),
-        usage=packing.usage,
-        bounds=lower_bounds(layer, limits),
-        closed_by=packing.closed_by,
-        order=packing.order,
-    )
+    group: _Group, packing: Packing, limits: Limits, first: int
+) -> dict[str, PopulationPlacement]:
+    profile = _within_core(packing.core, group.demand.profile)
+    threshold = _within_core(packing.core, group.demand.threshold)
+    found = {}
+    for q, name in enumerate(group.names):
+        rows = group.rows(q)
+        found[name] = PopulationPlacement(
+            name=name,
+            core=(packing.core[rows] + first).astype(np.int32),
+            profile=profile[rows],
+            threshold=threshold[rows],
+            bounds=lower_bounds(group.demand, limits, q),
+            order=packing.order,
+        )
+    return found
 
 
 def _within_core(core: Int, value: Int) -> Int:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hetlava.chips import ChipSpec
 from hetlava.errors import RuleError
 from hetlava.hardware.demand import limits_of
-from hetlava.hardware.packing import Limits
+from hetlava.hardware.packing_demand import Limits
 from hetlava.hardware.placement import Placement, placed
 from hetlava.quantised import QuantisedNetwork
 from hetlava.rules import Violation
@@ -18,17 +18,26 @@ TRIED_MAX = 4096  # neurons up to which codebooks are searched; beyond, the safe
 
 
 def too_many_cores(
-    net: QuantisedNetwork, chip: ChipSpec, placement: Placement, allowed: int, per_core: int | None
+    net: QuantisedNetwork,
+    chip: ChipSpec,
+    placement: Placement,
+    allowed: int,
+    asked: tuple[int | None, bool],
 ) -> list[Violation]:
-    """Return why a placement takes more cores than allowed, by population, and what would do."""
+    """Return why a placement takes more cores than allowed, by population, and what would do.
+
+    Parameters
+    ----------
+    asked : (int or None, bool)
+        Neurons of a core at most, and whether populations stay apart.
+    """
     found = []
     for p in placement.populations:
         if p.n_cores > 1:
             n = len(p.core)
             text = f"{n} neurons take {p.n_cores} cores (at least {p.lower_bound})"
-            found.append(Violation(p.name, n, text, f"bound by {p.binds}"))
-    limits = limits_of(chip, per_core)
-    cures = [*_cures(net, chip, limits, allowed, per_core)]
+            found.append(Violation(p.name, n, text, f"bound by {placement.binds(p)}"))
+    cures = [*_cures(net, chip, allowed, *asked)]
     chips = -(-placement.n_cores // chip.cores)
     more = f"--cores {placement.n_cores}" + (f" ({chips} chips)" if chips > 1 else "")
     text = f"{placement.n_cores} cores needed, {allowed} allowed"
@@ -37,15 +46,19 @@ def too_many_cores(
 
 
 def _cures(
-    net: QuantisedNetwork, chip: ChipSpec, limits: Limits, allowed: int, per_core: int | None
+    net: QuantisedNetwork, chip: ChipSpec, allowed: int, per_core: int | None, apart: bool
 ) -> Iterator[str]:
     """Yield changes of one thing each that make the network fit, the smallest of each."""
+    limits = limits_of(chip, per_core)
 
-    def fits(net: QuantisedNetwork, limits: Limits) -> bool:
+    def fits(net: QuantisedNetwork, limits: Limits, apart: bool = apart) -> bool:
         try:
-            return placed(net, chip, limits).n_cores <= allowed
+            return placed(net, chip, limits, apart).n_cores <= allowed
         except RuleError:
             return False
+
+    if apart and fits(net, limits, False):
+        yield "let populations share cores (without --apart)"
 
     if per_core is not None and fits(net, limits_of(chip)):
         most = chip.neurons_per_core
@@ -55,7 +68,10 @@ def _cures(
         k = _codebook(net, limits, lambda shared: fits(shared, limits))
         yield f"share decays (hetlava export --codebook {k})"
     if limits.thresholds and fits(net, limits._replace(thresholds=0)):
-        yield f"at most {limits.thresholds} distinct thresholds in a population"
+        yield (
+            f"at most {limits.thresholds} distinct thresholds in a population (hetlava export "
+            "--fold-thresholds)"
+        )
     for bits in range(7, 0, -1):
         if fits(_coarse(net, bits), limits):
             yield f"weights of {bits} bits"

@@ -18,6 +18,10 @@ def place(
         int | None, typer.Option(help="Cores to get along with; several chips' worth if need be.")
     ] = None,
     per_core: Annotated[int | None, typer.Option(help="Neurons to put on a core at most.")] = None,
+    apart: Annotated[
+        bool,
+        typer.Option("--apart", help="One population to a core, as Lava's partitioner has it."),
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Write the placement as JSON.")] = None,
 ) -> None:
     """Put every neuron on a core: cores, how full they are, what binds, lower bounds."""
@@ -30,9 +34,8 @@ def place(
     from hetlava.report.placement import placement_tables, write_placement
 
     net = read(file)
-    placement = place_network(
-        net, find_chip(chip) if chip else net.digital, cores=cores, per_core=per_core
-    )
+    spec = find_chip(chip) if chip else net.digital
+    placement = place_network(net, spec, cores=cores, per_core=per_core, apart=apart)
     errors = rms_per_population(net)
     if json is not None:
         write_placement(json, placement, errors)

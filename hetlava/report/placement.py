@@ -4,13 +4,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
 from hetlava.files import replacing
-from hetlava.hardware.packing import RESOURCES
-from hetlava.hardware.placement import Placement
+from hetlava.hardware.packing_demand import RESOURCES
+from hetlava.hardware.placement_record import Placement
 from hetlava.report.tables import table
 
 
@@ -29,7 +28,7 @@ def placement_tables(
             escape(p.name),
             len(p.core),
             f"{p.n_cores} (>= {p.lower_bound})",
-            p.binds or "-",
+            placement.binds(p) or "-",
             *(f"{e:.2g}" for e in errors.get(p.name) or ()),
         )
         for p in placement.populations
@@ -48,8 +47,7 @@ def placement_tables(
 
 def _usage_table(placement: Placement) -> Table:
     """Return what a core holds: the limit, the fullest core and the mean, and each bound."""
-    usage = np.concatenate([p.usage for p in placement.populations])
-    bounds = np.sum([p.bounds for p in placement.populations], axis=0)
+    usage, bounds = placement.usage, placement.bounds.sum(axis=0)
     rows = []
     for r, name in enumerate(RESOURCES):
         limit, most, mean = int(placement.limits[r]), int(usage[:, r].max()), usage[:, r].mean()

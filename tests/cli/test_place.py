@@ -16,9 +16,11 @@ def n_pairs(net, name):
 def test_place_prints_cores_bounds_and_what_binds(hetlava, net_file):
     outcome = hetlava("place", net_file, "--chip", "loihi1")
     assert outcome.code == 0, outcome.err
-    # 32 neurons of 32 decays: two cores of 31 profiles; and one core of 10
-    assert "loihi1: 3 cores, at least 3 (128 on a chip)" in outcome.out
+    # 42 neurons of 42 decays: two cores of 31 profiles
+    assert "loihi1: 2 cores, at least 2 (128 on a chip)" in outcome.out
     assert "2 (>= 2)" in outcome.out and "decay profiles" in outcome.out
+    apart = hetlava("place", net_file, "--chip", "loihi1", "--apart")
+    assert "loihi1: 3 cores, at least 3 (128 on a chip)" in apart.out
     assert "synapse memory" in outcome.out and "1048576" in outcome.out
 
 
@@ -26,19 +28,22 @@ def test_place_takes_the_chip_of_the_file_and_writes_json(hetlava, net_file, tmp
     outcome = hetlava("place", net_file, "--per-core", 8, "--json", tmp_path / "p.json")
     assert outcome.code == 0, outcome.err
     content = json.loads((tmp_path / "p.json").read_text())
-    assert content["chip"] == "loihi2" and content["cores"] == 4 + 2
+    assert content["chip"] == "loihi2" and content["cores"] == 6
+    cores = np.concatenate([p["core"] for p in content["populations"]])
     hidden = content["populations"][0]
-    assert np.bincount(hidden["core"]).tolist() == [8, 8, 8, 8]
-    assert [row[0] for row in hidden["usage"]] == [8] * 4
+    assert np.bincount(cores).tolist() == [row[0] for row in content["usage"]]
+    assert sorted(np.bincount(cores).tolist()) == [2, 8, 8, 8, 8, 8]
     assert content["limits"][1] is None and hidden["tau_rms_percent"] is None
 
 
 def test_place_says_why_it_cannot_and_what_would_do(hetlava, net_file, tmp_path):
     out = tmp_path / "p.json"
-    outcome = hetlava("place", net_file, "--chip", "loihi1", "--cores", 2, "--json", out)
+    outcome = hetlava("place", net_file, "--chip", "loihi1", "--cores", 1, "--json", out)
     assert outcome.code == 2 and not out.exists()
     assert "hidden: 32 neurons take 2 cores" in outcome.err
-    assert "3 cores needed, 2 allowed; --cores 3; or share decays" in outcome.err
+    assert "2 cores needed, 1 allowed; --cores 2; or share decays" in outcome.err
+    apart = hetlava("place", net_file, "--chip", "loihi1", "--cores", 2, "--apart")
+    assert apart.code == 2 and "let populations share cores (without --apart)" in apart.err
 
 
 @pytest.mark.parametrize("option", ["--cores", "--per-core"])
@@ -54,7 +59,7 @@ def test_export_shares_decays_and_place_tells_their_error(hetlava, model):
     assert n_pairs(net, "hidden") == 6 and n_pairs(net, "out") == 6
     assert net.provenance["codebook"]["pairs"] == 6
     placed = hetlava("place", model.with_suffix(".net"))
-    assert "loihi1: 2 cores, at least 2" in placed.out and "tau_mem rms %" in placed.out
+    assert "loihi1: 1 cores, at least 1" in placed.out and "tau_mem rms %" in placed.out
     assert f"{net.provenance['budget'][0]['tau_rms'][1]:.2g}" in placed.out
 
 

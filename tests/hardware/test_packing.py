@@ -1,6 +1,7 @@
 """Packing neurons into cores, against every partition of small layers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,56 +9,60 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hetlava.chips import LOIHI1
-from hetlava.hardware.demand import by_target
-from hetlava.hardware.packing import Layer, Limits, cut, fans, lower_bounds, misfits, pack
+from hetlava.hardware.packing import cut, pack, reach
+from hetlava.hardware.packing_bounds import lower_bounds, misfits
+from hetlava.hardware.packing_demand import Demand, Incoming, Limits, Neurons, demand_of
 from hetlava.hardware.packing_orders import orders
 from hetlava.hardware.synapse_memory import axon_bits
 
 
-def layer_from(rng: np.random.Generator, n: int, decays: int, vths: int, density: float) -> Layer:
-    """A layer with two projections of random synapses."""
-    rows = []
-    for n_pre in (4, 3):
-        wired = rng.random((n_pre, n)) < density
-        post = np.nonzero(wired)[1].astype(np.int32)
-        rows.append((np.concatenate([[0], np.cumsum(wired.sum(axis=1))]), post))
-    indptr, source = by_target(n, rows)
-    projection = np.repeat(np.arange(2, dtype=np.int32), [4, 3])
-    return Layer(
-        profile=np.unique(rng.integers(0, decays, n), return_inverse=True)[1].astype(np.int32),
-        threshold=np.unique(rng.integers(0, vths, n), return_inverse=True)[1].astype(np.int32),
-        axons=rng.integers(0, 3, n).astype(np.int64),
-        indptr=indptr,
-        source=source,
-        projection=projection,
-        fan=fans(indptr, source, projection, 2),
-        dense=np.stack([axon_bits(LOIHI1, b, n) for b in (8, 30)]),
-        sparse=np.stack([axon_bits(LOIHI1, b + 10, n) for b in (8, 30)]),
-    )
+def demand_from(
+    rng: np.random.Generator, sizes: tuple[int, ...], decays: int, vths: int, density: float
+) -> Demand:
+    """Populations with two projections of random synapses each, that may share cores."""
+    populations = []
+    for n in sizes:
+        incoming = []
+        for n_pre, bits in ((4, 8), (3, 30)):
+            wired = rng.random((n_pre, n)) < density
+            starts = np.concatenate([[0], np.cumsum(wired.sum(axis=1))])
+            post = np.nonzero(wired)[1].astype(np.int32)
+            tables = (axon_bits(LOIHI1, b, n) for b in (bits, bits + 10))
+            incoming.append(Incoming(starts, post, *tables))
+        values = (rng.integers(0, most, n).astype(np.int32) for most in (decays, vths))
+        populations.append(Neurons(*values, incoming))
+    demand = demand_of(populations)
+    numbered = {
+        name: np.unique(getattr(demand, name), return_inverse=True)[1].astype(np.int32)
+        for name in ("profile", "threshold")
+    }
+    return replace(demand, axons=rng.integers(0, 3, demand.n).astype(np.int64), **numbered)
 
 
-def used(layer: Layer, members: np.ndarray) -> np.ndarray:
+def used(demand: Demand, members: np.ndarray) -> np.ndarray:
     """What neurons need together on a core, counted from scratch."""
-    incoming = [layer.source[layer.indptr[i] : layer.indptr[i + 1]] for i in members]
-    k = np.bincount(np.concatenate(incoming), minlength=layer.projection.size)
+    incoming = [demand.source[demand.indptr[i] : demand.indptr[i + 1]] for i in members]
+    k = np.bincount(np.concatenate(incoming), minlength=demand.projection.size)
     memory = 0
-    for p in range(len(layer.dense)):
-        mine = k[(layer.projection == p) & (k > 0)]
-        memory += min(mine.size * layer.dense[p, len(members)], layer.sparse[p, mine].sum())
+    for q in range(demand.n_populations):
+        here = np.count_nonzero(demand.population[members] == q)
+        for p in range(demand.into[q], demand.into[q + 1]):
+            mine = k[(demand.projection == p) & (k > 0)]
+            memory += min(mine.size * demand.dense[p, here], demand.sparse[p, mine].sum())
     return np.array(
         [
             len(members),
-            len({*layer.profile[members].tolist()}),
-            len({*layer.threshold[members].tolist()}),
+            len({*demand.profile[members].tolist()}),
+            len({*demand.threshold[members].tolist()}),
             memory,
             np.count_nonzero(k),
-            layer.axons[members].sum(),
+            demand.axons[members].sum(),
         ]
     )
 
 
-def fits(layer: Layer, members: np.ndarray, limits: Limits) -> bool:
-    return bool(np.all(used(layer, members) <= limits.values()))
+def fits(demand: Demand, members: np.ndarray, limits: Limits) -> bool:
+    return bool(np.all(used(demand, members) <= limits.values()))
 
 
 def partitions(n: int) -> Iterator[list[list[int]]]:
@@ -71,17 +76,17 @@ def partitions(n: int) -> Iterator[list[list[int]]]:
             yield [*rest[:i], [*rest[i], n - 1], *rest[i + 1 :]]
 
 
-def fewest_cores(layer: Layer, limits: Limits) -> int:
+def fewest_cores(demand: Demand, limits: Limits) -> int:
     """The optimum, by looking at every partition."""
     good: dict[tuple[int, ...], bool] = {}
 
     def known(members: list[int]) -> bool:
         key = tuple(members)
         if key not in good:
-            good[key] = fits(layer, np.array(members), limits)
+            good[key] = fits(demand, np.array(members), limits)
         return good[key]
 
-    found = (len(parts) for parts in partitions(layer.n) if all(map(known, parts)))
+    found = (len(parts) for parts in partitions(demand.n) if all(map(known, parts)))
     return min(found, default=0)
 
 
@@ -94,94 +99,96 @@ small_limits = st.builds(
     inputs=st.sampled_from([0, 4, 6]),
     outputs=st.sampled_from([0, 3, 6]),
 )
-layers = st.builds(
-    lambda seed, *shape: layer_from(np.random.default_rng(seed), *shape),
+demands = st.builds(
+    lambda seed, *shape: demand_from(np.random.default_rng(seed), *shape),
     st.integers(0, 2**32 - 1),
-    st.integers(1, 7),
+    st.sampled_from([(1,), (3,), (6,), (1, 5), (3, 3), (2, 1, 4)]),
     st.integers(1, 7),
     st.integers(1, 3),
     st.sampled_from([0.0, 0.3, 0.8, 1.0]),
 )
 
 
-@given(layer=layers, limits=small_limits)
+@given(demand=demands, limits=small_limits)
 @settings(max_examples=60)
-def test_the_best_of_every_partition_lies_between_the_bound_and_the_packing(layer, limits):
-    alone = all(fits(layer, np.array([i]), limits) for i in range(layer.n))
-    assert alone == (not misfits(layer, limits).any())
+def test_the_best_of_every_partition_lies_between_the_bound_and_the_packing(demand, limits):
+    alone = all(fits(demand, np.array([i]), limits) for i in range(demand.n))
+    assert alone == (not misfits(demand, limits).any())
     if alone:
-        best = fewest_cores(layer, limits)
-        assert lower_bounds(layer, limits).max() <= best <= pack(layer, limits).n_cores
+        best = fewest_cores(demand, limits)
+        assert lower_bounds(demand, limits).max() <= best <= pack(demand, limits).n_cores
 
 
 def test_most_packings_of_small_layers_are_the_best_there_is():
     equal = []
     for seed in range(250):
         rng = np.random.default_rng(seed)
-        layer = layer_from(rng, 6, int(rng.integers(1, 7)), int(rng.integers(1, 4)), 0.5)
+        demand = demand_from(
+            rng, (6,) if seed % 2 else (2, 4), int(rng.integers(1, 7)), int(rng.integers(1, 4)), 0.5
+        )
         limits = Limits(
             neurons=int(rng.integers(2, 6)),
             profiles=int(rng.integers(0, 5)),
             thresholds=int(rng.integers(0, 4)),
             memory=int(rng.choice([0, 800, 1200, 3000])),
         )
-        if not misfits(layer, limits).any():
-            equal.append(pack(layer, limits).n_cores == fewest_cores(layer, limits))
-    # 95 % of 7000 random layers of 7 neurons under all six limits
+        if not misfits(demand, limits).any():
+            equal.append(pack(demand, limits).n_cores == fewest_cores(demand, limits))
     assert len(equal) > 150 and np.mean(equal) > 0.9
 
 
-@given(layer=layers, limits=small_limits)
+@given(demand=demands, limits=small_limits)
 @settings(max_examples=100)
-def test_no_core_exceeds_a_limit_and_use_is_told_truly(layer, limits):
-    if misfits(layer, limits).any():
+def test_no_core_exceeds_a_limit_and_use_is_told_truly(demand, limits):
+    if misfits(demand, limits).any():
         return
-    packing = pack(layer, limits)
+    packing = pack(demand, limits)
     assert np.array_equal(np.unique(packing.core), np.arange(packing.n_cores))
     for core in range(packing.n_cores):
         members = np.flatnonzero(packing.core == core)
-        assert np.array_equal(used(layer, members), packing.usage[core])
-        assert fits(layer, members, limits)
+        assert np.array_equal(used(demand, members), packing.usage[core])
+        assert fits(demand, members, limits)
 
 
-@given(layer=layers, limits=small_limits, seed=st.integers(0, 2**32 - 1))
+@given(demand=demands, limits=small_limits, seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60)
-def test_no_other_cuts_of_an_order_give_fewer_cores(layer, limits, seed):
-    if misfits(layer, limits).any():
+def test_no_other_cuts_of_an_order_give_fewer_cores(demand, limits, seed):
+    if misfits(demand, limits).any():
         return
-    order = np.random.default_rng(seed).permutation(layer.n)
+    order = np.random.default_rng(seed).permutation(demand.n)
     # fewest cores of the first i neurons
-    least = [0] + [layer.n] * layer.n
-    for stop in range(1, layer.n + 1):
+    least = [0] + [demand.n] * demand.n
+    for stop in range(1, demand.n + 1):
         for start in range(stop):
-            if fits(layer, order[start:stop], limits):
+            if fits(demand, order[start:stop], limits):
                 least[stop] = min(least[stop], least[start] + 1)
-    packing = cut(layer, order, limits)
+    packing = cut(demand, order, limits)
     assert packing.n_cores == least[-1]
     assert np.all(np.diff(packing.core[order]) >= 0)
 
 
-@given(layer=layers, limits=small_limits)
+@given(demand=demands, limits=small_limits)
 @settings(max_examples=60)
-def test_a_core_is_closed_by_a_limit_that_the_next_neuron_breaks(layer, limits):
-    if misfits(layer, limits).any():
+def test_a_core_is_closed_by_a_limit_that_the_next_neuron_breaks(demand, limits):
+    if misfits(demand, limits).any():
         return
-    order = np.arange(layer.n)
-    packing = cut(layer, order, limits)
+    order = np.arange(demand.n)
+    packing = cut(demand, order, limits)
     assert packing.closed_by[-1] == -1
     for core, resource in enumerate(packing.closed_by[:-1]):
         members = np.flatnonzero(packing.core == core)
-        more = used(layer, np.append(members, members[-1] + 1))
+        more = used(demand, np.append(members, members[-1] + 1))
         assert more[resource] > limits.values()[resource]
 
 
-@given(layer=layers)
-def test_reach_counts_the_cores_of_every_source(layer):
-    packing = cut(layer, np.arange(layer.n), Limits(2))
-    target = np.repeat(np.arange(layer.n), np.diff(layer.indptr))
-    pairs = {*zip(layer.source.tolist(), packing.core[target].tolist(), strict=True)}
-    expected = np.bincount([s for s, _ in pairs], minlength=layer.projection.size)
-    assert np.array_equal(packing.reach, expected)
+@given(demand=demands)
+@settings(max_examples=40)
+def test_reach_counts_the_cores_of_every_source(demand):
+    packing = pack(demand, Limits(2))
+    target = np.repeat(np.arange(demand.n), np.diff(demand.indptr))
+    pairs = {*zip(demand.source.tolist(), packing.core[target].tolist(), strict=True)}
+    expected = np.bincount([s for s, _ in pairs], minlength=demand.projection.size)
+    assert np.array_equal(reach(demand, packing), expected)
 
 
 @given(
@@ -196,20 +203,9 @@ def test_orders_are_permutations(sizes, profiles, room):
         assert np.array_equal(np.sort(order), np.arange(profile.size))
 
 
-def bare(profile: np.ndarray) -> Layer:
-    """A layer without synapses."""
-    n = profile.size
-    return Layer(
-        profile=profile.astype(np.int32),
-        threshold=np.zeros(n, np.int32),
-        axons=np.zeros(n, np.int64),
-        indptr=np.zeros(n + 1, np.int64),
-        source=np.zeros(0, np.int32),
-        projection=np.zeros(0, np.int32),
-        fan=np.zeros((0, n), np.int64),
-        dense=np.zeros((0, n + 1), np.int64),
-        sparse=np.zeros((0, n + 1), np.int64),
-    )
+def bare(*profiles: np.ndarray) -> Demand:
+    """Populations without synapses."""
+    return demand_of([Neurons(p.astype(np.int32), np.zeros(p.size, np.int32)) for p in profiles])
 
 
 def test_rare_decays_beside_a_frequent_one_fill_cores_that_sorting_leaves_empty():
@@ -227,33 +223,40 @@ def test_profiles_of_sorted_decays_add_up_over_cores(rng):
     assert packing.n_cores == -(-np.unique(profile).size // 31)
 
 
-def test_the_same_layer_is_packed_the_same(rng):
-    layer = layer_from(rng, 60, 20, 3, 0.5)
+def test_the_same_populations_are_packed_the_same(rng):
+    demand = demand_from(rng, (40, 20), 20, 3, 0.5)
     limits = Limits(20, profiles=5, thresholds=2, memory=4000)
-    assert pack(layer, limits) == pack(layer, limits)
+    assert pack(demand, limits) == pack(demand, limits)
+
+
+def test_small_populations_share_a_core():
+    demand = bare(np.arange(5), np.arange(5), np.arange(3))
+    packing = pack(demand, Limits(1024, profiles=5))
+    assert packing.n_cores == 1 and packing.usage[0].tolist() == [13, 5, 1, 0, 0, 0]
+
+
+def test_many_neurons_of_few_decays_fill_the_cores_of_few_neurons_of_many_decays():
+    # apart: 3 cores bound by neurons, 3 bound by profiles
+    demand = bare(np.zeros(27), np.arange(1, 10))
+    packing = pack(demand, Limits(12, profiles=4))
+    apart = [pack(bare(p), Limits(12, profiles=4)).n_cores for p in (np.zeros(27), np.arange(9))]
+    assert apart == [3, 3] and packing.n_cores == 3
+    assert np.all(packing.usage[:, :2] <= [12, 4])
 
 
 @pytest.mark.slow
 def test_a_million_sparse_neurons_are_packed_to_the_bound():
-    n, fan, reach = 1_000_000, 8, 50
+    n, fan, near = 1_000_000, 8, 50
     rng = np.random.default_rng(0)
     # a ring: neuron i listens to fan of its neighbours
-    offsets = np.sort(rng.permuted(np.tile(np.arange(reach), (1000, 1)), axis=1)[:, :fan], axis=1)
-    source = (np.arange(n)[:, None] + np.tile(offsets, (n // 1000, 1))) % n
-    projection, indptr = np.zeros(n, np.int32), np.arange(n + 1) * fan
-    source = source.ravel().astype(np.int32)
-    layer = Layer(
-        profile=rng.integers(0, 31, n).astype(np.int32),
-        threshold=np.zeros(n, np.int32),
-        axons=np.zeros(n, np.int64),
-        indptr=indptr,
-        source=source,
-        projection=projection,
-        fan=fans(indptr, source, projection, 1),
-        dense=axon_bits(LOIHI1, 8, 1024)[None],
-        sparse=axon_bits(LOIHI1, 18, 1024)[None],
-    )
-    limits = Limits(1024, 31, 7, LOIHI1.synapse_memory, 4096, 4096)
-    packing = pack(layer, limits)
-    assert packing.n_cores <= 1.01 * lower_bounds(layer, limits).max()
+    offsets = np.sort(rng.permuted(np.tile(np.arange(near), (1000, 1)), axis=1)[:, :fan], axis=1)
+    source = ((np.arange(n)[:, None] + np.tile(offsets, (n // 1000, 1))) % n).ravel()
+    starts = np.concatenate([[0], np.cumsum(np.bincount(source, minlength=n))])
+    post = (np.argsort(source, kind="stable") // fan).astype(np.int32)
+    tables = (axon_bits(LOIHI1, bits, 1024) for bits in (8, 18))
+    profile = rng.integers(0, 31, n).astype(np.int32)
+    neurons = Neurons(profile, np.zeros(n, np.int32), [Incoming(starts, post, *tables)])
+    demand, limits = demand_of([neurons]), Limits(1024, 31, 7, LOIHI1.synapse_memory, 4096, 4096)
+    packing = pack(demand, limits)
+    assert packing.n_cores <= 1.01 * lower_bounds(demand, limits).max()
     assert np.all(packing.usage <= limits.values())

@@ -75,28 +75,30 @@ def recurrent(
 def check_limits(net: QuantisedNetwork, placement, chip) -> None:
     """Count everything again from the network and the cores alone."""
     homes = {p.name: p.core for p in placement.populations}
-    for p in placement.populations:
-        registers = net.population(p.name).registers
-        for core in np.unique(p.core):
-            on = p.core == core
-            pairs = {*zip(registers.du[on].tolist(), registers.dv[on].tolist(), strict=True)}
-            assert on.sum() <= chip.neurons_per_core
-            assert len(pairs) <= chip.decay_profiles or not chip.decay_profiles
-            assert len({*registers.vth[on].tolist()}) <= chip.vth_profiles or not chip.vth_profiles
-            incoming = [q.weights[on] for q in net.projections if q.target == p.name]
-            assert sum(np.any(w, axis=0).sum() for w in incoming) <= chip.input_axons
-            memory = sum(stored(w, chip, int(on.sum())) for w in incoming)
-            assert memory <= chip.synapse_memory
-            sent = sum(
-                len(np.unique(homes[q.target][q.weights[:, i] != 0]))
-                for q in net.projections
-                if q.source == p.name
-                for i in np.flatnonzero(on)
-            )
-            assert sent <= chip.output_axons
-            row = p.usage[core - p.core.min()]
-            assert row.tolist()[0] == on.sum() and row[1] == len(pairs)
-            assert row[3] == memory and row[5] == sent
+    for core in range(placement.n_cores):
+        use = counted(net, homes, core, chip)
+        limits = [limit or np.inf for limit in placement.limits.tolist()]
+        assert all(a <= b for a, b in zip(use, limits, strict=True))
+        assert use == placement.usage[core].tolist()
+
+
+def counted(net: QuantisedNetwork, homes, core: int, chip) -> list[int]:
+    """What a core holds of every resource."""
+    on = {name: cores == core for name, cores in homes.items()}
+    pairs, vths = set(), set()
+    for p in net.populations:
+        r, here = p.registers, on[p.name]
+        pairs |= {*zip(r.du[here].tolist(), r.dv[here].tolist(), strict=True)}
+        vths |= {*r.vth[here].tolist()}
+    memory = inputs = sent = 0
+    for q in net.projections:
+        incoming = q.weights[on[q.target]]
+        memory += stored(incoming, chip, len(incoming))
+        inputs += int(np.any(incoming, axis=0).sum())
+        if q.source in homes:
+            for i in np.flatnonzero(on[q.source]):
+                sent += len(np.unique(homes[q.target][q.weights[:, i] != 0]))
+    return [sum(int(x.sum()) for x in on.values()), len(pairs), len(vths), memory, inputs, sent]
 
 
 def stored(weights: np.ndarray, chip, n: int) -> int:
@@ -104,6 +106,14 @@ def stored(weights: np.ndarray, chip, n: int) -> int:
     k = np.count_nonzero(weights, axis=0)
     dense = np.count_nonzero(k) * axon_bits(chip, 8, n)[n]
     return int(min(dense, axon_bits(chip, 8 + index, n)[k].sum()))
+
+
+def occupants(placement) -> list[set[str]]:
+    """The populations of every core."""
+    return [
+        {p.name for p in placement.populations if core in p.core}
+        for core in range(placement.n_cores)
+    ]
 
 
 @given(
@@ -121,6 +131,9 @@ def test_every_limit_of_every_core_is_kept(seed, decays, vths, density):
         return  # cores that send to many cores need more axons than there are: told, not placed
     check_limits(net, placement, SMALL)
     assert placement.lower_bound <= placement.n_cores
+    apart = place(net, SMALL, apart=True)
+    check_limits(net, apart, SMALL)
+    assert all(len(cores) == 1 for cores in occupants(apart))
 
 
 @pytest.mark.parametrize(
@@ -130,13 +143,14 @@ def test_published_core_counts_of_recurrent_layers_are_met(rng, hidden, cores):
     # lossless: profiles; on Loihi 2: the memory of dense synapses, 134, 126 and 94 neurons a core
     net = recurrent(rng, hidden, 700, decays=cores * 31 * 3)
     distinct = np.unique(net.populations[0].registers.dv).size
-    first = place(net, LOIHI1).populations[0]
+    first = place(net, LOIHI1, apart=True).populations[0]
     assert first.n_cores == first.lower_bound == -(-distinct // 31)
-    memory = place(net, LOIHI2).populations[0]
+    placement = place(net, LOIHI2, apart=True)
+    memory = placement.populations[0]
     assert (
         memory.n_cores == memory.lower_bound == -(-hidden // {128: 134, 256: 126, 512: 94}[hidden])
     )
-    assert memory.binds in ("synapse memory", None)
+    assert placement.binds(memory) in ("synapse memory", None)
 
 
 def test_shared_decays_need_the_cores_of_the_memory_only(rng):
@@ -148,22 +162,29 @@ def test_shared_decays_need_the_cores_of_the_memory_only(rng):
 def test_profiles_and_thresholds_are_numbers_in_the_pools_of_the_core(rng):
     net = recurrent(rng, 60, decays=200, vths=4)
     placement = place(net, LOIHI1)
-    p = placement.populations[0]
-    registers = net.populations[0].registers
-    for core in np.unique(p.core):
-        on = np.flatnonzero(p.core == core)
-        for number, values in ((p.profile, registers.dv), (p.threshold, registers.vth)):
-            distinct, rank = np.unique(values[on], return_inverse=True)
-            assert np.array_equal(number[on], rank)
-            assert number[on].max() == distinct.size - 1
+    every = [p.registers for p in net.populations]
+    core = np.concatenate([p.core for p in placement.populations])
+    for of, name in (("profile", "dv"), ("threshold", "vth")):
+        number = np.concatenate([getattr(p, of) for p in placement.populations])
+        values = np.concatenate([getattr(r, name) for r in every])
+        for k in range(placement.n_cores):
+            on = core == k
+            assert np.array_equal(number[on], np.unique(values[on], return_inverse=True)[1])
 
 
 def test_cores_are_counted_through_the_network(rng):
-    placement = place(recurrent(rng, 60, decays=500), LOIHI1)
+    placement = place(recurrent(rng, 60, decays=500), LOIHI1, apart=True)
     hidden, out = placement.populations
-    assert np.array_equal(np.unique(hidden.core), np.arange(hidden.n_cores))
-    assert np.array_equal(np.unique(out.core), [hidden.n_cores])
+    assert sorted([*hidden.cores, *out.cores]) == list(range(placement.n_cores))
     assert placement.n_cores == hidden.n_cores + 1 and placement.n_chips == 1
+
+
+def test_populations_share_cores_unless_they_shall_not(rng):
+    net = recurrent(rng, 40, decays=5)
+    shared, apart = place(net, LOIHI1), place(net, LOIHI1, apart=True)
+    assert (shared.n_cores, shared.lower_bound) == (1, 1)
+    assert (apart.n_cores, apart.lower_bound) == (2, 2)
+    assert shared.usage[0, 0] == 45 and shared.binds() is None
 
 
 def test_a_source_needs_an_axon_for_every_core_of_its_targets(rng):
@@ -177,14 +198,18 @@ def test_a_source_needs_an_axon_for_every_core_of_its_targets(rng):
         projections=(wire(rng, "input", "a", (3, 1)), wire(rng, "a", "b", (20, 3))),
         output="b",
     )
-    placement = place(net, replace(SMALL, output_axons=10))  # b on 5 cores of 4 decays each
+    placement = place(
+        net, replace(SMALL, output_axons=10), apart=True
+    )  # b on 5 cores of 4 decays each
+    # b on 5 cores of 4 decays each
     assert [p.n_cores for p in placement.populations] == [2, 5]
-    assert placement.populations[0].usage[:, 5].tolist() == [10, 5]
-    assert placement.populations[0].binds == "output axons"
+    a = placement.populations[0]
+    assert placement.usage[a.cores, 5].tolist() == [10, 5]
+    assert placement.binds(a) == "output axons"
     with pytest.raises(
         RuleError, match=r"a: 3 of 3 neurons need more output axons than a core's 4"
     ):
-        place(net, replace(SMALL, output_axons=4))
+        place(net, replace(SMALL, output_axons=4), apart=True)
 
 
 def test_the_same_network_is_placed_the_same(rng):
@@ -193,8 +218,8 @@ def test_the_same_network_is_placed_the_same(rng):
 
 
 def test_fewer_neurons_to_a_core_take_more_cores(rng):
-    net = recurrent(rng, 60, decays=5)
-    assert [place(net, LOIHI1, per_core=n).populations[0].n_cores for n in (60, 30, 7)] == [1, 2, 9]
+    net = recurrent(rng, 60, decays=5)  # and 5 of the output
+    assert [place(net, LOIHI1, per_core=n).n_cores for n in (65, 33, 7)] == [1, 2, 10]
 
 
 def test_more_cores_than_a_chip_has_mean_several(rng):
@@ -213,30 +238,30 @@ def refusal(net: QuantisedNetwork, chip=LOIHI1, **options) -> str:
 
 def test_a_refusal_names_the_largest_codebook_that_fits(rng):
     net = recurrent(rng, 100, decays=3000)
-    text = refusal(net, cores=3)
+    text = refusal(net, cores=3, apart=True)
     assert re.search(r"hidden: 100 neurons take 4 cores \(at least 4\); bound by decay prof", text)
     k = int(re.search(r"--codebook (\d+)\)", text)[1])
     assert 31 <= k <= 62
-    assert place(share(net, k), LOIHI1, cores=3).n_cores == 3
+    assert place(share(net, k), LOIHI1, cores=3, apart=True).n_cores == 3
     with pytest.raises(RuleError):
-        place(share(net, k + 1), LOIHI1, cores=3)
+        place(share(net, k + 1), LOIHI1, cores=3, apart=True)
 
 
 def test_a_refusal_names_the_smallest_number_per_core_that_fits(rng):
     net = recurrent(rng, 60, decays=5)
     text = refusal(net, cores=3, per_core=10)
-    assert "--cores 7; or --per-core 30" in text
-    assert place(net, LOIHI1, cores=3, per_core=30).n_cores == 3
+    assert "--cores 7; or --per-core 22" in text
+    assert place(net, LOIHI1, cores=3, per_core=22).n_cores == 3
 
 
 def test_a_refusal_names_thresholds_and_weight_bits_where_they_help(rng):
     many = recurrent(rng, 60, decays=5, vths=60)
     assert "at most 7 distinct thresholds" in refusal(many, cores=2)
     full = recurrent(rng, 100, 1600, decays=5)
-    text = refusal(full, cores=2)
+    text = refusal(full, cores=1)
     bits = int(re.search(r"weights of (\d) bits", text)[1])
     coarse = [replace(q, weight_bits=bits) for q in full.projections]
-    assert place(replace(full, projections=tuple(coarse)), LOIHI1, cores=2).n_cores == 2
+    assert place(replace(full, projections=tuple(coarse)), LOIHI1, cores=1).n_cores == 1
 
 
 def test_a_neuron_that_fits_no_core_is_named_with_its_excess(rng):
