@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from hetlava.activity import Amplitudes
 from hetlava.arrays import Float, Int, as_vector
 from hetlava.budget import spread, truncation_leak
 from hetlava.codebook import Codebook, Method, assigned
 from hetlava.codebook_pairs import build_pairs
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, decay_tau
+from hetlava.leak import compensated_tau
 from hetlava.network import Network, Plain
 from hetlava.neurons.cuba import coefficients
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
@@ -27,6 +29,7 @@ def share(
     method: Method = "rms",
     weights: Mapping[str, Float] | None = None,
     groups: Mapping[str, Int] | None = None,
+    amplitudes: Mapping[str, Amplitudes] | None = None,
 ) -> QuantisedNetwork:
     """Let neurons share ``k`` pairs of decay words per population, or per group of its neurons.
 
@@ -43,6 +46,9 @@ def share(
         How much the error of each neuron counts; 1 for a population that is not named.
     groups : mapping of population to (n,) int32
         Neurons with one number share ``k`` pairs among themselves: the cores of a placement.
+    amplitudes : mapping of population to Amplitudes
+        Where given, words make up for the truncation of states of these magnitudes, see
+        :mod:`hetlava.leak`, and errors are those of the time constants that result.
 
     Raises
     ------
@@ -53,7 +59,7 @@ def share(
     """
     if not isinstance(k, int) or k < 1:
         raise ValidationError(f"codebook: {k} pairs, expected at least 1")
-    for named in (weights or {}, groups or {}):
+    for named in (weights or {}, groups or {}, amplitudes or {}):
         for name in named:
             net.population(name)
     books = {}
@@ -61,13 +67,18 @@ def share(
         taus, n = _taus(net, p, reference), p.registers.n
         weight = as_vector((weights or {}).get(p.name, 1.0), n, np.float64, f"{p.name}: weights")
         group = as_vector((groups or {}).get(p.name, 0), n, np.int32, f"{p.name}: groups")
+        if amplitudes and p.name in amplitudes:
+            taus = _made_up(p, taus, net.dt, amplitudes[p.name])
         books[p.name] = _book(net, taus, k, method, weight, group)
-    shared = apply(net, books, reference=reference)
+    made_up = frozenset(amplitudes or ())
+    shared = apply(net, books, reference=reference, made_up=made_up)
     note: dict[str, Plain] = {
         "pairs": k,
         "per": "layer" if groups is None else "core",
         "method": method,
         "errors against": "registers" if reference is None else "float",
+        "weights": [*sorted(weights or ())],
+        "truncation made up": [*sorted(made_up)],
     }
     return replace(shared, provenance={**shared.provenance, "codebook": note})
 
@@ -77,11 +88,17 @@ def apply(
     codebooks: Mapping[str, Codebook],
     *,
     reference: Network | None = None,
+    made_up: frozenset[str] = frozenset(),
 ) -> QuantisedNetwork:
     """Return the network with the decays of codebooks of pairs, one per population named.
 
     Biases follow the membrane's decay, so that resting potentials stay. The rows of the error
     budget tell the error of the time constants anew: to the reference, else to the codebook's.
+
+    Parameters
+    ----------
+    made_up : set of str
+        Populations whose words make up for truncation: their errors are the codebook's.
 
     Raises
     ------
@@ -104,7 +121,10 @@ def apply(
     shared = replace(net, populations=populations)
     budget = net.provenance.get("budget")
     rows = budget if isinstance(budget, list) else []
-    renewed: list[Plain] = [_renewed(shared, row, codebooks, reference) for row in rows]
+    renewed: list[Plain] = [
+        _renewed(shared, row, codebooks, None if _name(row) in made_up else reference)
+        for row in rows
+    ]
     provenance = {**net.provenance, "budget": renewed} if rows else net.provenance
     return replace(shared, provenance=provenance)
 
@@ -180,6 +200,19 @@ def _with_words(
     return replace(p, registers=registers)
 
 
+def _made_up(p: QuantisedPopulation, taus: Taus, dt: float, amplitude: Amplitudes) -> Taus:
+    """Return the time constants of words for which ``taus`` result at an amplitude."""
+    for name, x in zip(("u", "v"), amplitude, strict=True):
+        if x.shape != (p.registers.n,) or not np.all(x > 0):
+            raise ValidationError(f"{p.name}: amplitudes of {name} are not ({p.registers.n},) > 0")
+    syn, mem = (compensated_tau(tau, dt, x) for tau, x in zip(taus, amplitude, strict=True))
+    return syn, mem
+
+
+def _name(row: Plain) -> Plain:
+    return row.get("name") if isinstance(row, dict) else None
+
+
 def _renewed(
     net: QuantisedNetwork,
     row: Plain,
@@ -187,7 +220,7 @@ def _renewed(
     reference: Network | None,
 ) -> Plain:
     """Return a row of the budget as it is after sharing."""
-    name = row.get("name") if isinstance(row, dict) else None
+    name = _name(row)
     if not isinstance(row, dict) or row.get("kind") != "population" or name not in codebooks:
         return row
     book, registers = codebooks[str(name)], net.population(str(name)).cuba

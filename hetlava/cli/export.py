@@ -11,7 +11,10 @@ from hetlava.cli.options import (
     CodebookMethod,
     CodebookPer,
     CodebookPerCore,
+    CodebookWeights,
     DecayBits,
+    FoldThresholds,
+    MakeUpLeak,
     Netx,
     Target,
     WeightBits,
@@ -21,10 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hetlava.chip_spec import Sourced
-    from hetlava.hardware.core_sharing import Sharing
-    from hetlava.network import Network
+    from hetlava.cli.rounding import Asked
     from hetlava.quantised import QuantisedNetwork
-    from hetlava.scaling import Precision
 
 FORMATS = ("net", "lava")
 
@@ -47,6 +48,18 @@ def export(
     codebook_per: CodebookPer = "layer",
     codebook_method: CodebookMethod = "rms",
     per_core: CodebookPerCore = None,
+    codebook_weights: CodebookWeights = "none",
+    make_up_leak: MakeUpLeak = False,
+    fold_thresholds: FoldThresholds = False,
+    finetune: Annotated[
+        int | None,
+        typer.Option(
+            help="Train this many epochs with the shared decays first; writes MODEL-finetuned.pt."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a fine-tuning that was stopped.")
+    ] = False,
     lif: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +69,10 @@ def export(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="lava: take the sample from this data set; default random spikes."),
+        typer.Option(
+            help="finetune: train on this data set; default the model's. lava: take the sample "
+            "from it; default random spikes."
+        ),
     ] = None,
     samples: Annotated[int | None, typer.Option(help="lava: samples to check, 2.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="lava: of random spikes, 0.", min=0)] = None,
@@ -66,13 +82,14 @@ def export(
 
     from hetlava.chips import OTHERS, described
     from hetlava.cli.chips import chip_to_round_for
+    from hetlava.cli.rounding import Asked
     from hetlava.errors import ValidationError
     from hetlava.hardware.core_sharing import Sharing
     from hetlava.scaling import Precision
 
     if format not in FORMATS:
         raise ValidationError(f"format {format!r} is unknown; known: {', '.join(FORMATS)}")
-    for option, value in (("lif", lif), ("data", data), ("samples", samples), ("seed", seed)):
+    for option, value in (("lif", lif), ("samples", samples), ("seed", seed)):
         if format != "lava" and value is not None:
             raise ValidationError(f"--{option} belongs to --format lava")
     console = Console()
@@ -83,9 +100,23 @@ def export(
         method=codebook_method,  # type: ignore[arg-type]
         per_core=per_core,
     )
+    asked = Asked(
+        precision=precision,
+        sharing=sharing,
+        sensitivity=codebook_weights,
+        make_up_leak=make_up_leak,
+        fold_thresholds=fold_thresholds,
+        finetune=finetune,
+        resume=resume,
+        data=data,
+    )
+    if data is not None and format != "lava" and not asked.needs_data:
+        raise ValidationError(
+            "--data belongs to --format lava, --finetune, --codebook-weights and --make-up-leak"
+        )
     other = target is not None and target in OTHERS and chip is None
     spec = described(target or "") if other else chip_to_round_for(target, chip)
-    net = _network(model, spec, (precision, sharing), format, console)
+    net = _network(model, spec, asked, format, console)
     if format == "net":
         _write_net(out or model.with_suffix(".net"), net, console)
     else:
@@ -94,63 +125,28 @@ def export(
 
 
 def _network(
-    model: Path,
-    spec: "Sourced",
-    rounding: "tuple[Precision, Sharing]",
-    format: str,
-    console: "Console",
+    model: Path, spec: "Sourced", asked: "Asked", format: str, console: "Console"
 ) -> "QuantisedNetwork":
     """Return the network in integers; a trained one is rounded, with its error budget printed."""
     from hetlava.cli.contents import read_any
+    from hetlava.cli.rounding import Asked, rounded
     from hetlava.errors import ValidationError
-    from hetlava.hardware.core_sharing import Sharing
     from hetlava.network import Network
     from hetlava.quantised import QuantisedNetwork
-    from hetlava.report.tables import budget_tables
-    from hetlava.scaling import Precision
 
     read = read_any(model)
     if isinstance(read, Network):
-        net = _rounded(read, spec, rounding)
-        for made in budget_tables(net.provenance["budget"]):  # type: ignore[arg-type]
-            console.print(made)
-        differences = net.provenance.get("differences")
-        for text in differences if isinstance(differences, list) else ():
-            console.print(f"other than in training: {text}", style="yellow")
-        return net
+        return rounded(model, read, spec, asked, console)
     if not isinstance(read, QuantisedNetwork):
         raise ValidationError(f"{model}: is a recording; export takes a network")
     if format == "net":
         raise ValidationError(f"{model}: is quantised already; --format lava hands it to Lava")
-    if rounding != (Precision(), Sharing()):
+    if asked != Asked(data=asked.data):
         raise ValidationError(
-            f"{model}: is quantised already, so --weight-bits, --decay-bits, --codebook and "
-            "--no-netx come too late; give the trained model"
+            f"{model}: is quantised already, so --weight-bits, --decay-bits, --codebook, "
+            "--finetune, --fold-thresholds and --no-netx come too late; give the trained model"
         )
     return read
-
-
-def _rounded(
-    net: "Network", spec: "Sourced", rounding: "tuple[Precision, Sharing]"
-) -> "QuantisedNetwork":
-    from hetlava.chip_spec import ChipSpec
-    from hetlava.errors import UnsupportedError
-    from hetlava.hardware.core_sharing import Sharing, quantise_sharing
-    from hetlava.hardware.targets import target
-    from hetlava.quantised import QuantisedNetwork
-    from hetlava.scaling import Precision
-
-    if isinstance(spec, ChipSpec):
-        return quantise_sharing(net, spec, *rounding)
-    if rounding != (Precision(), Sharing()):
-        raise UnsupportedError(
-            f"{spec.name}: --weight-bits, --decay-bits, --codebook and --no-netx are for cores "
-            "like Loihi's"
-        )
-    made = target(spec.name).quantise(net)
-    if not isinstance(made, QuantisedNetwork):
-        raise UnsupportedError(f"{spec.name}: is not programmed by integers, nothing to export")
-    return made
 
 
 def _write_net(path: Path, net: "QuantisedNetwork", console: "Console") -> None:

@@ -44,6 +44,22 @@ CodebookPer = Annotated[
 CodebookMethod = Annotated[
     str, typer.Option(help="Least mean (rms) or least largest (minimax) error of log tau.")
 ]
+CodebookWeights = Annotated[
+    str,
+    typer.Option(
+        help="Weigh the neurons' errors by none, by their spikes, or by what the loss minds."
+    ),
+]
+MakeUpLeak = Annotated[
+    bool,
+    typer.Option(
+        "--make-up-leak", help="Decay words that make up for truncation at measured amplitudes."
+    ),
+]
+FoldThresholds = Annotated[
+    bool,
+    typer.Option("--fold-thresholds", help="Scale weights for equal thresholds where exact."),
+]
 CodebookPerCore = Annotated[
     int | None,
     typer.Option("--per-core", help="Neurons to a core at most, with --codebook-per core.", min=1),

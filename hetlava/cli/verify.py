@@ -46,6 +46,12 @@ def verify(
     threads: Threads = None,
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
+    net_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--net", help="Compare with this quantised network, as it was exported, instead."
+        ),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the comparison as JSON.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the rungs as JUnit XML.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the comparison, .png.")] = None,
@@ -55,6 +61,8 @@ def verify(
 
     from hetlava.cli.chips import chip_to_round_for
     from hetlava.cli.samples import load_samples
+    from hetlava.errors import ValidationError
+    from hetlava.export.net_hdf5 import read
     from hetlava.hardware.core_sharing import Sharing, quantise_sharing
     from hetlava.hardware.lava_elsewhere import located
     from hetlava.report.ladder import climb
@@ -71,7 +79,12 @@ def verify(
         method=codebook_method,  # type: ignore[arg-type]
         per_core=per_core,
     )
-    quantised = quantise_sharing(net, chip_to_round_for(target, chip), precision, sharing)
+    if net_file is None:
+        quantised = quantise_sharing(net, chip_to_round_for(target, chip), precision, sharing)
+    elif (precision, sharing, target, chip) != (Precision(), Sharing(), None, None):
+        raise ValidationError(f"{net_file}: is rounded already; --net takes no options of rounding")
+    else:
+        quantised = read(net_file)
     inputs, labels = load_samples(net, data, split, limit)
     console = Console()
     with console.status("running") as status:
