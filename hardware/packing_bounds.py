@@ -18,14 +18,12 @@ def lower_bounds(demand: Demand, limits: Limits, q: int | None = None) -> Int64:
     """
     mine = slice(None) if q is None else demand.population == q
     into = slice(None) if q is None else slice(demand.into[q], demand.into[q + 1])
-    rates = np.minimum(_rates(demand.dense[into]), _rates(demand.sparse[into]))
     total = np.array(
         [
             demand.profile[mine].size,
             np.unique(demand.profile[mine]).size,
             np.unique(demand.threshold[mine]).size,
-            # as if all synapses could be stored at the best rate
-            int(demand.synapses[into] @ rates),
+            demand.least_bits[into].sum(),
             demand.used[into].sum(),
             demand.axons[mine].sum(),
         ],

@@ -78,8 +78,9 @@ class Demand(ArrayRecord):
         Projection of each source.
     dense, sparse : (n_projections, most + 1) int64
         Memory [bit], see :class:`Incoming`.
-    synapses, used, least_fan : (n_projections,) int64
-        Synapses, sources that have any, and synapses of the neuron that has the fewest.
+    least_bits, used, least_fan : (n_projections,) int64
+        Memory [bit] that its synapses take at the best, sources that have any, and synapses of the
+        neuron that has the fewest.
     """
 
     population: Int
@@ -92,7 +93,7 @@ class Demand(ArrayRecord):
     projection: Int
     dense: Int64
     sparse: Int64
-    synapses: Int64
+    least_bits: Int64
     used: Int64
     least_fan: Int64
 
@@ -131,10 +132,23 @@ def demand_of(populations: Sequence[Neurons]) -> Demand:
         projection=np.repeat(np.arange(len(incoming), dtype=np.int32), n_sources),
         dense=_table([q.dense for q in incoming], most),
         sparse=_table([q.sparse for q in incoming], most),
-        synapses=np.array([q.post.size for q in incoming], np.int64),
+        least_bits=np.array([_least_bits(q) for q in incoming], np.int64),
         used=np.array([np.count_nonzero(np.diff(q.starts)) for q in incoming], np.int64),
         least_fan=np.array([fan.min() if fan.size else 0 for fan in fans], np.int64),
     )
+
+
+def _least_bits(q: Incoming) -> int:
+    """Return the memory that synapses take if each source had its best number of them on a core.
+
+    A source with ``f`` synapses has at most ``f`` on a core, each of which costs the least that
+    one of as many or fewer costs in either encoding.
+    """
+    c = np.arange(1, len(q.dense))
+    rates = np.minimum.accumulate(np.minimum(q.dense[1:], q.sparse[1:]) / c)
+    fan_out = np.bincount(np.diff(q.starts))
+    f = np.arange(len(fan_out))
+    return int(np.sum(fan_out * f * rates[np.clip(f, 1, c.size) - 1]))
 
 
 def _table(rows: Sequence[Int64], most: int) -> Int64:
