@@ -62,7 +62,7 @@ def neurobench(work: Work, net: Network | QuantisedNetwork) -> dict[str, float]:
         "membrane updates": float(work.updates.sum() / work.n_samples),
         "activation sparsity": work.activation_sparsity,
         "connection sparsity": connection_sparsity(net),
-        "footprint [byte]": footprint(net),
+        "footprint in bytes": footprint(net),
     }
 
 
