@@ -38,7 +38,9 @@ class Output:
         return f"\nIt printed:\n{text[-TAIL:]}" if text else ""
 
 
-def run_family(command: list[str], *, folder: Path | None, patience: float) -> Output:
+def run_family(
+    command: list[str], *, folder: Path | None, patience: float, farewell: float = FAREWELL
+) -> Output:
     """Run a program in a process group of its own, until it ends or says nothing for too long.
 
     Whatever happens, an interruption included, no process of the group is left.
@@ -49,6 +51,8 @@ def run_family(command: list[str], *, folder: Path | None, patience: float) -> O
         Where it runs; None for where this process does.
     patience : float
         Longest time [s] without a word.
+    farewell : float
+        Time [s] that it gets to end by itself before it is killed.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def run_family(command: list[str], *, folder: Path | None, patience: float) -> O
         try:
             in_time = _wait(child, (stdout, stderr), patience)
         finally:
-            _end(child)
+            _end(child, farewell)
         return Output(
             code=child.returncode, timed_out=not in_time, stdout=_text(stdout), stderr=_text(stderr)
         )
@@ -85,11 +89,11 @@ def _wait(child: subprocess.Popen[bytes], logs: tuple[IO[bytes], ...], patience:
     return True
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes], farewell: float) -> None:
     # terminated before killed: the tracker of shared memory ignores the first and cleans up
     _signal(child, signal.SIGTERM)
     since = time.monotonic()
-    while time.monotonic() - since < FAREWELL:
+    while time.monotonic() - since < farewell:
         child.poll()
         # also true of dead members that nobody has reaped yet, hence the limit
         if not _signal(child, 0):

@@ -19,6 +19,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "lava-cpu": "hetlava.hardware.lava_cpu:LAVA_CPU",
         "loihi2-board": "hetlava.hardware.loihi2_board:LOIHI2_BOARD",
         "bss2-sim": "hetlava.hardware.bss2_sim:BSS2_SIM",
+        "bss2-board": "hetlava.hardware.bss2_board:BSS2_BOARD",
         "dynapse2-like": "hetlava.hardware.dynapse2_like:DYNAPSE2_LIKE",
         "xylo2": "hetlava.hardware.xylo2:XYLO2_SIM",
     }

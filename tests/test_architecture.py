@@ -61,6 +61,7 @@ TORCH_HOMES = (
     "hetlava.export",
     "hetlava.sim.torch_",  # the engine for GPUs, which nothing else needs
     "hetlava.sim.triton_",
+    "hetlava.hardware.bss2_program",  # runs where hxtorch is, which is made of torch
 )
 
 
