@@ -51,7 +51,8 @@ def map_over(
         or :func:`functools.partial` of one.
     items : iterable
     workers : int
-        Processes to run in; 1 calls the function in this one.
+        Processes to run in; 1 calls the function in this one. They import the program's main
+        file, in which a call must stand under ``if __name__ == "__main__":``.
     dask : str, optional
         Address of a Dask scheduler that runs the items instead, such as ``tcp://host:8786``.
     executor : concurrent.futures.Executor, optional
