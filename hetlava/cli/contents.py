@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hetlava.cli.net_files import NetOptions
 from hetlava.errors import DataError, FormatError
 from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
@@ -11,8 +12,17 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 
 
-def read_any(path: Path) -> Network | QuantisedNetwork | Recording:
-    """Read a model, a quantised network or a recording.
+def is_quantised(path: Path) -> bool:
+    """Return whether a file is one of quantised networks, as far as its first bytes tell."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HDF5)) == HDF5
+    except OSError:
+        return False
+
+
+def read_any(path: Path, options: NetOptions) -> Network | QuantisedNetwork | Recording:
+    """Read a model, a quantised network (as ``options`` say) or a recording.
 
     Raises
     ------
@@ -26,9 +36,8 @@ def read_any(path: Path) -> Network | QuantisedNetwork | Recording:
     with path.open("rb") as file:
         head = file.read(8)
     if head == HDF5:
-        from hetlava.export.net_hdf5 import read
-
-        return read(path)
+        return options.read(path)
+    options.refuse(path)
     if head.startswith(ZIP):
         return _read_zip(path)
     raise FormatError(f"{path}: is no model (.pt), quantised network (.net) or recording (.npz)")

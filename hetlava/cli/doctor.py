@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import NetFile
+from hetlava.cli.options import AsNetx, Dt, NetFile, ReadOut, Steps
 
 if TYPE_CHECKING:
     from hetlava.doctor import Finding
@@ -19,16 +19,20 @@ def doctor(
         typer.Option(help="Chip or TOML file to judge by. Default: the one in the file."),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the findings as JSON.")] = None,
+    dt: Dt = None,
+    steps: Steps = None,
+    readout: ReadOut = None,
+    as_netx: AsNetx = False,
 ) -> None:
     """Say what is wrong with a quantised network; exit 1 if something must be mended."""
     from rich.console import Console
 
     from hetlava.chip_file import find_chip
+    from hetlava.cli.net_files import NetOptions
     from hetlava.doctor import examine
-    from hetlava.export.net_hdf5 import read
     from hetlava.report.findings import findings_table, tally, write_findings
 
-    net = read(file)
+    net = NetOptions(dt, steps, readout, as_netx).read(file)
     spec = find_chip(chip) if chip else net.digital
     findings = (*examine(net, spec), *_netx_notes(net))
     if json is not None:

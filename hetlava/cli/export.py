@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hetlava.cli.options import (
+    AsNetx,
     Chip,
     Codebook,
     CodebookMethod,
@@ -13,9 +14,12 @@ from hetlava.cli.options import (
     CodebookPerCore,
     CodebookWeights,
     DecayBits,
+    Dt,
     FoldThresholds,
     MakeUpLeak,
     Netx,
+    ReadOut,
+    Steps,
     Target,
     WeightBits,
 )
@@ -25,14 +29,19 @@ if TYPE_CHECKING:
 
     from hetlava.chip_spec import Sourced
     from hetlava.cli.rounding import Asked
+    from hetlava.network import Network
     from hetlava.quantised import QuantisedNetwork
+    from hetlava.recording import Recording
 
 FORMATS = ("net", "lava")
 
 
 def export(
     model: Annotated[
-        Path, typer.Argument(help="A trained network, model.pt; with --format lava also a .net.")
+        Path,
+        typer.Argument(
+            help="A trained network, model.pt; a file of lava-dl; with --format lava any .net."
+        ),
     ],
     target: Target = None,
     chip: Chip = None,
@@ -76,15 +85,22 @@ def export(
     ] = None,
     samples: Annotated[int | None, typer.Option(help="lava: samples to check, 2.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="lava: of random spikes, 0.", min=0)] = None,
+    dt: Dt = None,
+    steps: Steps = None,
+    readout: ReadOut = None,
+    as_netx: AsNetx = False,
 ) -> None:
     """Quantise a trained network for a chip and write it; prints the error budget."""
     from rich.console import Console
 
     from hetlava.chips import OTHERS, described
     from hetlava.cli.chips import chip_to_round_for
+    from hetlava.cli.contents import read_any
+    from hetlava.cli.net_files import NetOptions
     from hetlava.cli.rounding import Asked
     from hetlava.errors import ValidationError
     from hetlava.hardware.core_sharing import Sharing
+    from hetlava.quantised import QuantisedNetwork
     from hetlava.scaling import Precision
 
     if format not in FORMATS:
@@ -116,7 +132,10 @@ def export(
         )
     other = target is not None and target in OTHERS and chip is None
     spec = described(target or "") if other else chip_to_round_for(target, chip)
-    net = _network(model, spec, asked, format, console)
+    read = read_any(model, NetOptions(dt, steps, readout, as_netx))
+    if format == "net" and isinstance(read, QuantisedNetwork):
+        _check_new(model, read, out)
+    net = _network(model, read, spec, asked, console)
     if format == "net":
         _write_net(out or model.with_suffix(".net"), net, console)
     else:
@@ -124,23 +143,33 @@ def export(
         _write_lava(folder, net, lif or "vector", (data, samples or 2, seed or 0), console)
 
 
+def _check_new(model: Path, net: "QuantisedNetwork", out: Path | None) -> None:
+    """Check that a quantised network is lava-dl's, and is not written onto itself."""
+    from hetlava.errors import ValidationError
+
+    if net.provenance.get("format") != "lava-dl":
+        raise ValidationError(f"{model}: is quantised already; --format lava hands it to Lava")
+    if out is None or out.resolve() == model.resolve():
+        raise ValidationError(f"{model}: name the new file with --out; lava-dl's own stays")
+
+
 def _network(
-    model: Path, spec: "Sourced", asked: "Asked", format: str, console: "Console"
+    model: Path,
+    read: "Network | QuantisedNetwork | Recording",
+    spec: "Sourced",
+    asked: "Asked",
+    console: "Console",
 ) -> "QuantisedNetwork":
     """Return the network in integers; a trained one is rounded, with its error budget printed."""
-    from hetlava.cli.contents import read_any
     from hetlava.cli.rounding import Asked, rounded
     from hetlava.errors import ValidationError
     from hetlava.network import Network
     from hetlava.quantised import QuantisedNetwork
 
-    read = read_any(model)
     if isinstance(read, Network):
         return rounded(model, read, spec, asked, console)
     if not isinstance(read, QuantisedNetwork):
         raise ValidationError(f"{model}: is a recording; export takes a network")
-    if format == "net":
-        raise ValidationError(f"{model}: is quantised already; --format lava hands it to Lava")
     if asked != Asked(data=asked.data):
         raise ValidationError(
             f"{model}: is quantised already, so --weight-bits, --decay-bits, --codebook, "

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hetlava.cli.net_files import NetOptions
+from hetlava.cli.options import AsNetx, Dt, ReadOut, Steps
+
 MEASURED = "allen-tau"
 
 if TYPE_CHECKING:
@@ -21,6 +24,10 @@ def inspect(
     split: Annotated[
         str | None, typer.Option(help="Part of a data set; all of them if not given.")
     ] = None,
+    dt: Dt = None,
+    steps: Steps = None,
+    readout: ReadOut = None,
+    as_netx: AsNetx = False,
 ) -> None:
     """Print what is in a file (network, quantised network, recording) or in a data set.
 
@@ -35,7 +42,7 @@ def inspect(
     if path.exists():
         if split is not None:
             raise ValidationError(f"{what} is a file, of which there are no splits")
-        tables = _file_tables(path)
+        tables = _file_tables(path, NetOptions(dt, steps, readout, as_netx))
     elif name in DATASETS:
         tables = _dataset_tables(what, split)
     elif what == MEASURED:
@@ -65,14 +72,14 @@ def _dataset_tables(name: str, split: str | None) -> "list[Table]":
     return dataset_tables([summarise(load(name, part)) for part in splits])
 
 
-def _file_tables(path: Path) -> "list[Table]":
+def _file_tables(path: Path, options: NetOptions) -> "list[Table]":
     from hetlava.cli.contents import read_any
     from hetlava.quantised import CHIP_TABLE, QuantisedNetwork
     from hetlava.recording import Recording
     from hetlava.report.tables import budget_tables, network_table, table
     from hetlava.report.taus import membrane_taus, tau_table
 
-    content = read_any(path)
+    content = read_any(path, options)
     if isinstance(content, Recording):
         rows = [
             (name, e.n_neurons, e.n_steps, e.n_samples, e.n_events)

@@ -5,8 +5,24 @@ from typing import Annotated
 
 import typer
 
-ModelFile = Annotated[Path, typer.Argument(help="A trained network, model.pt.")]
+ModelFile = Annotated[
+    Path, typer.Argument(help="A trained network, model.pt; verify takes a file of lava-dl too.")
+]
 NetFile = Annotated[Path, typer.Argument(help="A quantised network, model.net.")]
+Dt = Annotated[
+    str | None, typer.Option("--dt", help="lava-dl: step, such as 1ms, if the file says none.")
+]
+Steps = Annotated[
+    int | None, typer.Option(help="lava-dl: steps of a sample, if the file says none.", min=1)
+]
+ReadOut = Annotated[
+    str | None,
+    typer.Option("--readout", help="lava-dl: how the last layer is read: spike-count, ..."),
+]
+AsNetx = Annotated[
+    bool,
+    typer.Option("--as-netx", help="lava-dl: as its loader computes it, not as SLAYER trained it."),
+]
 Target = Annotated[
     str | None, typer.Option(help="Chip to round for: loihi1 or loihi2. Default: loihi2.")
 ]

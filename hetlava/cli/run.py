@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hetlava.cli.options import (
+    AsNetx,
     Chip,
     Dask,
     Data,
+    Dt,
     LavaPython,
     LavaTimeout,
     Limit,
     NetFile,
+    ReadOut,
     Split,
+    Steps,
     Threads,
     Workers,
 )
@@ -71,6 +75,10 @@ def run(
     workers: Workers = 1,
     dask: Dask = None,
     profile: Profile = False,
+    dt: Dt = None,
+    steps: Steps = None,
+    readout: ReadOut = None,
+    as_netx: AsNetx = False,
     energy: Energy = None,
     json: Json = None,
     lava_python: LavaPython = None,
@@ -79,9 +87,9 @@ def run(
     """Run a quantised network over a data set: accuracy, spikes, synaptic operations, time."""
     from hetlava.cli.chips import as_on
     from hetlava.cli.estimates import show_estimate
+    from hetlava.cli.net_files import NetOptions
     from hetlava.cli.samples import load_recordings
     from hetlava.errors import ValidationError
-    from hetlava.export.net_hdf5 import read
     from hetlava.hardware.energy_presets import energy_preset
     from hetlava.partial_run import PartialRun
     from hetlava.streaming import Job
@@ -99,7 +107,7 @@ def run(
         energy_preset(energy)  # before hours of running
         if resume:
             raise ValidationError("--energy counts while it runs; leave out --resume")
-    quantised = as_on(read(net), chip)
+    quantised = as_on(NetOptions(dt, steps, readout, as_netx).read(net), chip)
     job = Job(
         net=quantised,
         target=target,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hetlava.cli.options import (
+    AsNetx,
     Chip,
     Codebook,
     CodebookMethod,
@@ -13,12 +14,15 @@ from hetlava.cli.options import (
     CodebookPerCore,
     Data,
     DecayBits,
+    Dt,
     LavaPython,
     LavaTimeout,
     Limit,
     ModelFile,
     Netx,
+    ReadOut,
     Split,
+    Steps,
     Target,
     Threads,
     WeightBits,
@@ -55,11 +59,20 @@ def verify(
     json: Annotated[Path | None, typer.Option(help="Write the comparison as JSON.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the rungs as JUnit XML.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the comparison, .png.")] = None,
+    dt: Dt = None,
+    steps: Steps = None,
+    readout: ReadOut = None,
+    as_netx: AsNetx = False,
 ) -> None:
-    """Climb from float over rounded parameters to integers; exit 1 if too much is lost."""
+    """Climb from float over rounded parameters to integers; exit 1 if too much is lost.
+
+    Of a file of lava-dl, old.net: from SLAYER as it was trained to the integers and to netx.
+    """
     from rich.console import Console
 
     from hetlava.cli.chips import chip_to_round_for
+    from hetlava.cli.contents import is_quantised
+    from hetlava.cli.net_files import NetOptions
     from hetlava.cli.samples import load_samples
     from hetlava.errors import ValidationError
     from hetlava.export.net_hdf5 import read
@@ -70,8 +83,7 @@ def verify(
     from hetlava.scaling import Precision
     from hetlava.train.model_file import read_model
 
-    further = located(also or (), lava_python, lava_timeout)
-    net = read_model(model)
+    options = NetOptions(dt, steps, readout, as_netx)
     precision = Precision(weight_bits=weight_bits, decay_bits=decay_bits, netx=netx)
     sharing = Sharing(
         k=codebook,
@@ -79,6 +91,29 @@ def verify(
         method=codebook_method,  # type: ignore[arg-type]
         per_core=per_core,
     )
+    if is_quantised(model):
+        from hetlava.cli.verify_net import NetCheck, verify_net
+
+        given = (target, chip, figure, net_file, precision, sharing)
+        _refuse_rounding(model, given != (None, None, None, None, Precision(), Sharing()))
+        check = NetCheck(
+            options=options,
+            data=data,
+            split=split,
+            limit=limit,
+            max_drop=max_drop,
+            also=tuple(also or ()),
+            threads=threads,
+            lava_python=lava_python,
+            lava_timeout=lava_timeout,
+            json=json,
+            junit=junit,
+        )
+        verify_net(model, check)
+        return
+    options.refuse(model)
+    further = located(also or (), lava_python, lava_timeout)
+    net = read_model(model)
     if net_file is None:
         quantised = quantise_sharing(net, chip_to_round_for(target, chip), precision, sharing)
     elif (precision, sharing, target, chip) != (Precision(), Sharing(), None, None):
@@ -117,3 +152,13 @@ def verify(
     if not ladder.passed:
         raise typer.Exit(1)
     console.print(f"passed: at most {max_drop:g} points lost", style="green")
+
+
+def _refuse_rounding(model: Path, given: bool) -> None:
+    from hetlava.errors import ValidationError
+
+    if given:
+        raise ValidationError(
+            f"{model}: is quantised already, so that --net, --target, --chip, --figure, "
+            "--no-netx, --weight-bits, --decay-bits and --codebook do not apply"
+        )

@@ -72,7 +72,7 @@ def climb(
     progress("integers")
     engine = target_of(quantised).run(quantised, inputs, threads=threads)
     rungs = [compare(reference, fake, labels), compare(reference, engine, labels, name="integers")]
-    failures = [_too_large(parity, max_drop) for parity in rungs]
+    failures = [too_large(parity, max_drop) for parity in rungs]
     recordings = [reference, fake, engine]
     for one in also:
         further = target(one) if isinstance(one, str) else one
@@ -85,7 +85,8 @@ def climb(
     return Ladder(rungs=tuple(rungs), failures=tuple(failures), recordings=tuple(recordings))
 
 
-def _too_large(parity: Parity, max_drop: float) -> str | None:
+def too_large(parity: Parity, max_drop: float) -> str | None:
+    """Say that a rung loses more points than it may, or nothing."""
     if parity.drop.value <= max_drop:
         return None
     return f"{parity.candidate}: drop of {parity.drop.value:.2f} points is above {max_drop:g}"

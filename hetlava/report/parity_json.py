@@ -1,21 +1,31 @@
 """A parity ladder as JSON, for machines."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hetlava.files import replacing
 from hetlava.parity import Interval, Parity
 from hetlava.report.ladder import Ladder
+from hetlava.sim.slayer import Shown
 
 
-def write_json(path: Path, ladder: Ladder, max_drop: float) -> None:
-    """Write every rung with its intervals, layers, first difference and failure."""
+def write_json(
+    path: Path, ladder: Ladder, max_drop: float, *, differences: Sequence[Shown] = ()
+) -> None:
+    """Write every rung with its intervals, layers, first difference and failure.
+
+    ``differences`` are those between SLAYER and a chip that a run came upon.
+    """
     rungs = [
         _rung(parity) | {"failure": reason}
         for parity, reason in zip(ladder.rungs, ladder.failures, strict=True)
     ]
     content = {"passed": ladder.passed, "max_drop": max_drop, "rungs": rungs}
+    if differences:
+        content["differences"] = [asdict(one) for one in differences]
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
