@@ -2,24 +2,29 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Int, Int64
+from hetlava.arrays import AnyArray, Int
 from hetlava.errors import ValidationError
 from hetlava.events import Events
-from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording, score
+from hetlava.sim import columns as col
 from hetlava.sim import reference
-from hetlava.sim.wiring import LANES, Traces, Wiring, Work, lay_out
+from hetlava.sim.trains import Output, Recorder, Train
+from hetlava.sim.wiring import Prepared, lay_out
 
-BLOCK = 16  # samples handed to a thread at once, at most
-ROOM = 1 << 17  # events of one source that a thread holds at first
+if TYPE_CHECKING:
+    from hetlava.sim.blocks import Block
+
+A = TypeVar("A", bound=AnyArray)
+
+BLOCK = 32  # samples handed to a thread at once, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +34,12 @@ class Engine:
     Attributes
     ----------
     net : QuantisedNetwork
-    order : tuple of str
-        The populations in feed-forward order.
-    wiring : Wiring or None
-        The same network in flat arrays; None for one that only the reference runs.
-    beyond : str
-        What of the network the compiled loops lack, if anything.
+    prepared : Prepared
+        The same network in tables.
     """
 
     net: QuantisedNetwork
-    order: tuple[str, ...]
-    wiring: Wiring | None
-    beyond: str = ""
+    prepared: Prepared
 
     def run(
         self, inputs: Events, *, probes: Collection[str] = (), threads: int | None = None
@@ -48,25 +47,17 @@ class Engine:
         """Run a batch; parameters, result and errors as for :func:`run`."""
         reference.check_run(self.net.n_inputs, inputs, probes)
         threads = _thread_count(threads)
-        if self.wiring is None or inputs.values is not None:
-            slow = reference.run(self.net, inputs, probes=probes)
-            beyond = self.beyond or "graded input"
-            return replace(slow, target="engine", details={"by-reference": beyond})
         try:
-            from hetlava.sim.kernels import run_samples
+            from hetlava.sim.blocks import Block
         except ImportError as error:  # no numba for this Python: slower, the same numbers
             slow = reference.run(self.net, inputs, probes=probes)
             return replace(slow, target="engine", details={"without-numba": str(error)})
         start = time.perf_counter()
-        traces, synops = (
-            _no_traces(self.net, self.order, self.wiring, inputs, probes),
-            np.zeros(inputs.n_samples, np.int64),
-        )
-        job = _Job(self.wiring, inputs, traces, synops, run_samples)
-        spikes = dict(zip(self.order, _run_blocks(job, threads), strict=True))
-        sizes = dict(zip(self.order, map(int, self.wiring.width), strict=True))
-        u = _views(sizes, inputs, traces.u_offset, traces.values)
-        v = _views(sizes, inputs, traces.v_offset, traces.values)
+        order = self.prepared.names
+        recorder = _recorder(self.net, order, inputs, probes)
+        outputs = _run_blocks(Block, self.prepared, inputs, recorder, threads)
+        spikes = dict(zip(order, _join(self.prepared, inputs, outputs), strict=True))
+        u, v = _named(order, recorder.u), _named(order, recorder.v)
         net, names = self.net, tuple(p.name for p in self.net.populations)
         return Recording(
             target="engine",
@@ -77,7 +68,7 @@ class Engine:
             v=tuple(v[n] for n in names) if "v" in probes else (),
             scores=score(net.readout, spikes[net.output], v.get(net.output)),
             seconds=time.perf_counter() - start,
-            synops=synops,
+            synops=np.concatenate([np.zeros(0, np.int64), *(o.synops for o in outputs)]),
             details={"threads": threads},
         )
 
@@ -88,13 +79,10 @@ def prepare(net: QuantisedNetwork) -> Engine:
     Raises
     ------
     UnsupportedError
-        If a population has more sources than sums of 32 bits allow.
+        If a population has more sources than sums of 32 bits allow, or neurons of a model that
+        the engine lacks.
     """
-    reason = _beyond(net)
-    if reason is not None:
-        return Engine(net=net, order=(), wiring=None, beyond=reason)
-    order, wiring = lay_out(net)
-    return Engine(net=net, order=order, wiring=wiring)
+    return Engine(net=net, prepared=lay_out(net))
 
 
 def run(
@@ -125,30 +113,6 @@ def run(
     return prepare(net).run(inputs, probes=probes, threads=threads)
 
 
-def _beyond(net: QuantisedNetwork) -> str | None:
-    """Name what the compiled loops lack."""
-    for p in net.populations:
-        if not isinstance(p.registers, CubaRegisters) or p.reset_interval or p.start:
-            how = " that are reset" * bool(p.reset_interval) + " that start late" * bool(p.start)
-            return f"{p.registers.model} neurons{how}"
-    return None
-
-
-class _Job(NamedTuple):
-    wiring: Wiring
-    inputs: Events
-    traces: Traces
-    synops: Int64
-    run_samples: Callable[..., int]
-
-
-class _Part(NamedTuple):
-    """Events of consecutive samples, one array per population."""
-
-    ends: tuple[Int64, ...]  # of each row, counted from the first event of the part
-    neurons: tuple[Int, ...]
-
-
 def _thread_count(threads: int | None) -> int:
     if threads is None:
         return (
@@ -161,116 +125,84 @@ def _thread_count(threads: int | None) -> int:
     return threads
 
 
-def _run_blocks(job: _Job, threads: int) -> list[Events]:
-    n = job.inputs.n_samples
-    length = min(BLOCK, max(1, -(-n // (4 * threads)))) if threads > 1 else BLOCK
+def _run_blocks(
+    block: type["Block"], prepared: Prepared, inputs: Events, recorder: Recorder, threads: int
+) -> list[Output]:
+    n, n_steps = inputs.n_samples, inputs.n_steps
+    length = min(BLOCK, max(1, -(-n // (2 * threads)))) if threads > 1 else BLOCK
+    stop = np.zeros(1, np.uint8)
+
+    def one(first: int) -> Output:
+        size = min(length, n - first)
+        rows = inputs.indptr[first * n_steps : (first + size) * n_steps + 1]
+        train = Train(rows, inputs.index, inputs.values)
+        run = block(prepared, train, (size, n_steps), memory=None, stop=stop)
+        run.record(recorder, first, 0)
+        return run.run()
+
     starts = range(0, n, length)
     if min(threads, len(starts)) > 1:
         with ThreadPoolExecutor(min(threads, len(starts))) as pool:
-            blocks = list(pool.map(lambda s: list(_run_block(job, s, min(s + length, n))), starts))
-    else:
-        blocks = [list(_run_block(job, s, min(s + length, n))) for s in starts]
-    return _join(job, [part for block in blocks for part in block])
+            return list(pool.map(one, starts))
+    return [one(first) for first in starts]
 
 
-def _run_block(job: _Job, first: int, last: int) -> Iterator[_Part]:
-    """Run samples ``first .. last - 1``, as many at a time as the events of fit in memory."""
-    n_steps, room = job.inputs.n_steps, ROOM
-    work = _work(job, room, (last - first) * n_steps)
-    while first < last:
-        done = job.run_samples(
-            job.wiring, work, job.traces, job.synops, job.inputs.indptr, job.inputs.index,
-            first, last, n_steps,
-        )  # fmt: skip
-        if done:
-            yield _part(work, done * n_steps)
-        elif first < last:
-            room *= 4
-            work = _work(job, room, (last - first) * n_steps)
-        first += done
-
-
-def _work(job: _Job, room: int, n_rows: int) -> Work:
-    size = job.wiring.size
-    rooms = np.concatenate([[room], size + LANES + room])
-    starts = np.concatenate([[0], np.cumsum(rooms)]).astype(np.int64)
-    rows = np.empty((size.size + 1, n_rows + 1), np.int64)
-    rows[:, 0] = starts[:-1]
-    widest = int(size.max())
-    flags = np.empty(widest // 8, np.uint64)
-    return Work(
-        u=np.empty(int(size.sum()), np.int32),
-        v=np.empty(int(size.sum()), np.int32),
-        drive=np.empty(widest, np.int32),
-        total=np.empty(widest, np.int32),
-        sums=np.empty(widest, np.int16),
-        highs=np.empty(widest, np.int16),
-        fired=flags.view(np.uint8),
-        flags=flags,
-        room=starts,
-        events=np.empty(int(starts[-1]) + job.wiring.delays.size + LANES, np.int32),
-        rows=rows,
-    )
-
-
-def _part(work: Work, n_rows: int) -> _Part:
-    rows = work.rows[1:, : n_rows + 1]
-    return _Part(
-        ends=tuple(row[1:] - row[0] for row in rows),
-        neurons=tuple(work.events[row[0] : row[-1]].copy() for row in rows),
-    )
-
-
-def _join(job: _Job, parts: list[_Part]) -> list[Events]:
+def _join(prepared: Prepared, inputs: Events, outputs: Sequence[Output]) -> list[Events]:
     """Return the events of every population over all samples."""
-    n_samples, n_steps = job.inputs.n_samples, job.inputs.n_steps
     events = []
-    for p, width in enumerate(job.wiring.width):
-        starts = np.cumsum([0, *(part.neurons[p].size for part in parts)])
-        ends = [part.ends[p] + start for part, start in zip(parts, starts, strict=False)]
-        indptr = np.concatenate([np.zeros(1, np.int64), *ends])
-        index = np.concatenate([np.zeros(0, np.int32), *(part.neurons[p] for part in parts)])
-        indptr.flags.writeable = index.flags.writeable = False
+    for p, width in enumerate(prepared.source_table[1:, col.WIDTH]):
+        trains = [output.trains[p + 1] for output in outputs]
+        rows, index, values = _joined(trains)
         events.append(
             Events(
-                n_samples=n_samples,
-                n_steps=n_steps,
+                n_samples=inputs.n_samples,
+                n_steps=inputs.n_steps,
                 n_neurons=int(width),
-                indptr=indptr,
-                index=index,
+                indptr=_frozen(rows),
+                index=_frozen(index),
+                values=None if values is None else _frozen(values),
             )
         )
     return events
 
 
-def _no_traces(
-    net: QuantisedNetwork,
-    order: tuple[str, ...],
-    wiring: Wiring,
-    inputs: Events,
-    probes: Collection[str],
-) -> Traces:
+def _joined(trains: Sequence[Train]) -> Train:
+    if len(trains) == 1:
+        (only,) = trains
+        values = None if only.values is None else only.values.copy()
+        return Train(only.rows, only.neurons.copy(), values)
+    starts = np.cumsum([0, *(train.neurons.size for train in trains)])
+    rows = [train.rows[1:] + start for train, start in zip(trains, starts, strict=False)]
+    sent = [train.values for train in trains if train.values is not None]
+    return Train(
+        np.concatenate([np.zeros(1, np.int64), *rows]),
+        np.concatenate([np.zeros(0, np.int32), *(train.neurons for train in trains)]),
+        np.concatenate(sent) if sent else None,
+    )
+
+
+def _frozen(array: A) -> A:
+    array.flags.writeable = False
+    return array
+
+
+def _named(names: Sequence[str], traces: Sequence[Int | None]) -> dict[str, Int]:
+    return {name: x for name, x in zip(names, traces, strict=True) if x is not None}
+
+
+def _recorder(
+    net: QuantisedNetwork, order: Sequence[str], inputs: Events, probes: Collection[str]
+) -> Recorder:
     """Return room for the traces that are probed, and for the voltage that the readout needs."""
-    rows = inputs.n_steps * inputs.n_samples
-    needs_v = np.array([name == net.output for name in order])
-    needs_v &= net.readout != "spike-count"
-    sizes = [
-        np.where("u" in probes, wiring.width, 0),
-        np.where(needs_v | ("v" in probes), wiring.width, 0),
-    ]
-    size = np.concatenate(sizes) * rows
-    offset = np.where(size > 0, np.cumsum(size) - size, -1).astype(np.int64)
-    n = len(order)
-    return Traces(offset[:n], offset[n:], np.empty(int(size.sum()), np.int32))
-
-
-def _views(
-    sizes: dict[str, int], inputs: Events, offsets: Int64, values: Int
-) -> dict[str, AnyArray]:
     shape = (inputs.n_steps, inputs.n_samples)
-    rows = inputs.n_steps * inputs.n_samples
-    return {
-        name: values[at : at + rows * n].reshape(*shape, n)
-        for (name, n), at in zip(sizes.items(), offsets, strict=True)
-        if at >= 0
-    }
+    needs_v = net.readout != "spike-count"
+
+    def room(wanted: bool, name: str) -> Int | None:
+        n = net.population(name).registers.n
+        return np.empty((*shape, n), np.int32) if wanted else None
+
+    return Recorder(
+        u=[room("u" in probes, name) for name in order],
+        v=[room("v" in probes or (needs_v and name == net.output), name) for name in order],
+        all_samples=inputs.n_samples,
+    )

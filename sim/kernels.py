@@ -1,166 +1,202 @@
-"""The engine's compiled loops; imported only when a network runs, so that numba loads late.
-
-``|x| * k >> 12`` is split into ``(|x| >> 12) * k + ((|x| & 4095) * k >> 12)``, exact in 32 bits.
-"""
+"""The engine's compiled loops over neurons and steps; loaded only when a network runs."""
 
 # numba infers the types of these functions
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np
 
-from hetlava.fixedpoint import DECAY_BITS, STATE_BITS
-from hetlava.sim.compiling import compiled
-from hetlava.sim.receiving import Index, convolve, gather, receive, zero
-from hetlava.sim.wiring import KERNEL, PAIRED, Traces, Wiring, Work
+from hetlava.fixedpoint import STATE_SHIFT
+from hetlava.sim import columns as col
+from hetlava.sim import vectors as vec
+from hetlava.sim.compiling import compiled, inlined
+from hetlava.sim.cuba_vectors import update_any, update_tame
+from hetlava.sim.listing import BYTES, listen, spikes_row, values_row
+from hetlava.sim.models import update_model
+from hetlava.sim.parameters import CUBA
+from hetlava.sim.placing import LANES
+from hetlava.sim.receiving import WORD, receive
+from hetlava.sim.vectors import HALF
 
-FLAGS = 8  # spikes that are turned into events at once
-HALF = 1 << (STATE_BITS - 1)
-FRACTION = (1 << DECAY_BITS) - 1
-GATHER = np.uint64(
-    0x0102040810204080
-)  # brings the lowest bits of eight bytes into the highest byte
-# where the set bits of a byte stand, one byte each, and how many there are
-_BITS = (np.arange(256)[:, None] >> np.arange(FLAGS)) & 1
-PLACES = np.argsort(1 - _BITS, axis=1, kind="stable").astype(np.uint8).ravel()
-COUNTS = _BITS.sum(axis=1).astype(np.int64)
-
-
-@compiled
-def run_samples(
-    net: Wiring, work: Work, traces: Traces, synops, indptr, index, first, last, n_steps
-) -> int:
-    """Run samples ``first .. last - 1`` and return how many were finished before memory ran out."""
-    for sample in range(first, last):
-        row = (sample - first) * n_steps
-        room = _copy_input(work, indptr, index, sample * n_steps, row, n_steps)
-        if not room or not _run_sample(net, work, traces, row, n_steps, sample, len(synops)):
-            return int(sample - first)
-        synops[sample] = _count_synops(net, work, row, row + n_steps)
-        if _is_half_full(work, row + n_steps):  # rather than break off in the next sample
-            return int(sample + 1 - first)
-    return int(last - first)
+# sums below it bring no current further out than one turn
+BOUND = 2 * HALF >> STATE_SHIFT
 
 
 @compiled
-def _is_half_full(work, row):
-    for q in range(len(work.room) - 1):
-        if 2 * work.rows[q, row] > work.room[q] + work.room[q + 1]:
-            return True
-    return False
+def run_group(sources, wires, run, first_p, last_p, loops):
+    """Bring populations that run together through all steps of all samples."""
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_ZERO))
+    if loops:
+        _run_loop(sources, wires, run, first_p, last_p)
+    else:
+        _run_layer(sources, wires, run, first_p)
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_NEAREST))
 
 
-@compiled
-def _copy_input(work, indptr, index, source_row, row, n_steps):
-    position = work.rows[0, row]
-    start, stop = indptr[source_row], indptr[source_row + n_steps]
-    if position + stop - start + FLAGS > work.room[1]:
-        return False
-    _copy(work.events, position, index, start, stop - start)
-    for t in range(n_steps + 1):
-        work.rows[0, row + t] = position + indptr[source_row + t] - start
-    return True
+@inlined
+def _run_layer(sources, wires, run, p):
+    """Bring a population without a loop through all steps of all samples, chunk by chunk."""
+    size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
+    for first in range(0, size, chunk):
+        n = min(chunk, size - first)
+        for sample in range(run[col.N_SAMPLES]):
+            sources[p + 1, col.TAME] = _settle(sources, run, p, first, n, sample)
+            for t in range(run[col.N_STEPS]):
+                if vec.read_uint8(run[col.STOP_AT], 0):
+                    break
+                if _resets(sources, run, p, t):
+                    sources[p + 1, col.TAME] = _rest(sources, run, p, first, n, sample)
+                _advance(sources, wires, run, p, first, n, sample, t)
 
 
-@compiled
-def _run_sample(net, work, traces, first_row, n_steps, sample, n_samples):
-    group_start, width, size, offset, keep_u, keep_v, bias, threshold = net[:8]
-    u, v, drive, fired, flags = work.u, work.v, work.drive, work.fired, work.flags
-    room, events, rows = work.room, work.events, work.rows
-    u_offset, v_offset, values = traces
-    zero(u, len(u))
-    zero(v, len(v))
-    for group in range(len(group_start) - 1):
-        for t in range(n_steps):
-            row, at = first_row + t, t * n_samples + sample
-            for p in range(group_start[group], group_start[group + 1]):
-                n, i, position = size[p], offset[p], rows[p + 1, row]
-                if position + n + FLAGS > room[p + 2]:
-                    return False
-                zero(drive, n)
-                if t > 0:
-                    _listen(net, work, p, first_row, row)
-                _integrate(u, v, keep_u, keep_v, bias, threshold, drive, fired, i, n)
-                rows[p + 1, row + 1] = _compact(flags, n, events, position)
-                if u_offset[p] >= 0:
-                    _copy(values, u_offset[p] + at * width[p], u, i, width[p])
-                if v_offset[p] >= 0:
-                    _copy(values, v_offset[p] + at * width[p], v, i, width[p])
-    return True
+@inlined
+def _run_loop(sources, wires, run, first_p, last_p):
+    """Bring the populations of a loop through all steps of all samples, step by step."""
+    for sample in range(run[col.N_SAMPLES]):
+        for p in range(first_p, last_p):
+            n = sources[p + 1, col.SIZE]
+            sources[p + 1, col.TAME] = _settle(sources, run, p, 0, n, sample)
+        for t in range(run[col.N_STEPS]):
+            if vec.read_uint8(run[col.STOP_AT], 0):
+                break
+            for w in range(sources[first_p + 1, col.FIRST_WIRE], sources[last_p, col.LAST_WIRE]):
+                if wires[w, col.MODE] == col.FROM_LOOP:
+                    events, values = wires[w, col.NOW_AT], wires[w, col.NOW_VALUES_AT]
+                    end = listen(sources, wires, run, w, sample, t, events, values, 0)
+                    wires[w, col.N_RECENT] = end
+            for p in range(first_p, last_p):
+                size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
+                if _resets(sources, run, p, t):
+                    sources[p + 1, col.TAME] = _rest(sources, run, p, 0, size, sample)
+                for first in range(0, size, chunk):
+                    n = min(chunk, size - first)
+                    _advance(sources, wires, run, p, first, n, sample, t)
 
 
-@compiled
-def _listen(net, work, p, first_row, row):
-    """Add to the drive of population p what arrives through each of its wires."""
-    events, rows = work.events, work.rows
-    for w in range(net.wire_start[p], net.wire_start[p + 1]):
-        q, first, last = net.source[w], net.late_start[w], net.late_start[w + 1]
-        start, stop = rows[q, row - 1], rows[q, row]
-        if first < last:
-            start = work.room[len(work.room) - 1]
-            stop = gather(
-                events, start, net.late_step, first, last,
-                net.delays, net.delay_offset[w], rows, q, first_row, row,
-            )  # fmt: skip
-        if net.kind[w] == KERNEL:
-            convolve(
-                work.drive, work.total, net.weights, net.weight_offset[w], net.geometry, w,
-                events, start, stop, net.shift[w],
-            )  # fmt: skip
+@inlined
+def _advance(sources, wires, run, p, first, n, sample, t):
+    """Bring places ``first .. first + n`` of a population through a step."""
+    bound = receive(sources, wires, run, p, first, n, sample, t)
+    if sources[p + 1, col.MODEL] == CUBA:
+        sources[p + 1, col.TAME] &= bound < BOUND
+        _update_cuba(sources, run, p, first, n, sample, t)
+    else:
+        _update_other(sources, run, p, first, n, sample, t)
+    row = (run[col.FIRST_STEP] + t) * run[col.ALL_SAMPLES] + run[col.FIRST_SAMPLE] + sample
+    state = _state(sources, run, p, first, sample)
+    for at, slot in ((col.U_AT, col.U_SLOT), (col.V_AT, col.V_SLOT)):
+        if sources[p + 1, at]:
+            word = state + WORD * sources[p + 1, slot] * sources[p + 1, col.SIZE]
+            _trace(sources, p, sources[p + 1, at], row, word, first, n)
+
+
+@inlined
+def _state(sources, run, p, first, sample):
+    word = sample * run[col.STATE_STRIDE] + sources[p + 1, col.STATE] + first
+    return run[col.STATE_AT] + WORD * word
+
+
+@inlined
+def _settle(sources, run, p, first, n, sample):
+    """Set the state to rest at the start of a run; return whether the currents are in range."""
+    if run[col.FRESH]:
+        return _rest(sources, run, p, first, n, sample)
+    state = _state(sources, run, p, first, sample)
+    for k in range(n):
+        u = vec.read_int32(state, k)
+        if u > HALF or u < -HALF:
+            return False
+    return vec.CAN_ROUND
+
+
+@inlined
+def _resets(sources, run, p, t):
+    every = sources[p + 1, col.RESET_EVERY]
+    return every > 0 and (run[col.STEPS_BEFORE] + t + 1) % every == sources[p + 1, col.RESET_AT]
+
+
+@inlined
+def _rest(sources, run, p, first, n, sample):
+    """Set the state to rest; all currents are in range then."""
+    state, size = _state(sources, run, p, first, sample), sources[p + 1, col.SIZE]
+    for slot in range(sources[p + 1, col.SLOTS]):
+        to = state + WORD * slot * size
+        if sources[p + 1, col.REST_AT]:
+            rest = sources[p + 1, col.REST_AT] + WORD * (slot * size + first)
+            for k in range(n):
+                vec.write_int32(to, k, vec.read_int32(rest, k))
         else:
-            receive(
-                work.drive, work.total, work.sums, work.highs, net.kind[w] == PAIRED, net.shift[w],
-                net.weights, net.weight_offset[w], net.size[p], events, start, stop,
-            )  # fmt: skip
+            vec.clear(to, WORD * n)
+    return vec.CAN_ROUND
 
 
-@compiled
-def _copy(target, at, source, start, n):
-    for k in range(n):
-        target[Index(at + k)] = source[Index(start + k)]
+@inlined
+def _update_cuba(sources, run, p, first, n, sample, t):
+    state, size = _state(sources, run, p, first, sample), sources[p + 1, col.SIZE]
+    parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
+    drive = run[col.DRIVE_AT] + WORD * sources[p + 1, col.LEAD]
+    turned = sources[p + 1, col.NEURON_AT] != 0
+    row = spikes_row(sources, run, p + 1, sample, t)
+    bits = run[col.BITS_AT] if turned else row + BYTES * (first // LANES)
+    if sources[p + 1, col.TAME]:
+        update_tame(n, state, parameters, size, drive, bits)
+    else:
+        update_any(n, state, parameters, size, drive, bits)
+    if turned:
+        _turn(sources, p, bits, n // LANES, row)
 
 
-@compiled
-def _decay(x, keep):
-    sign = np.int32(x >> np.int32(31))
-    size = np.uint32(np.int32(np.int32(x ^ sign) - sign))
-    whole = np.uint32(np.uint32(size >> np.uint32(DECAY_BITS)) * keep)
-    part = np.uint32(np.uint32(size & np.uint32(FRACTION)) * keep)
-    kept = np.uint32(whole + np.uint32(part >> np.uint32(DECAY_BITS)))
-    return np.int32(np.int32(np.int32(kept) ^ sign) - sign)
+@inlined
+def _turn(sources, p, words, n_words, spikes):
+    """Bring bits by place into the order of the neurons."""
+    vec.clear(spikes, BYTES * sources[p + 1, col.WORDS])
+    for k in range(n_words):
+        word = vec.read_uint64(words, k)
+        while word:
+            lowest = np.uint64(word & (np.uint64(0) - word))
+            place = LANES * k + vec.count_bits(np.uint64(lowest - np.uint64(1)))
+            neuron = np.int64(vec.read_int32(sources[p + 1, col.NEURON_AT], place))
+            vec.set_bit(spikes, neuron)
+            word ^= lowest
 
 
-@compiled
-def _integrate(u, v, keep_u, keep_v, bias, threshold, drive, fired, offset, n):
-    half, turn, limit = np.int32(HALF), np.int32(2 * HALF), np.int32(HALF - 1)
-    for k in range(n):
-        i = Index(offset) + Index(k)
-        x = np.int32(_decay(u[i], keep_u[i]) + drive[k])
-        x = np.int32(x - turn) if x > half else (np.int32(x + turn) if x <= -half else x)
-        u[i] = x
-        y = np.int32(np.int32(_decay(v[i], keep_v[i]) + bias[i]) + x)
-        y = np.int32(min(max(y, -limit), limit))
-        spike = y > threshold[i]
-        v[i] = np.int32(0) if spike else y
-        fired[k] = spike
+@inlined
+def _update_other(sources, run, p, first, n, sample, t):
+    """Advance neurons of another model, whose messages come as words."""
+    state, size = _state(sources, run, p, first, sample), sources[p + 1, col.SIZE]
+    parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
+    drive = run[col.DRIVE_AT] + WORD * sources[p + 1, col.LEAD]
+    turned = sources[p + 1, col.NEURON_AT] != 0
+    real = n if turned else min(n, sources[p + 1, col.WIDTH] - first)
+    options = (
+        sources[p + 1, col.OPTION], sources[p + 1, col.OPTION + 1], sources[p + 1, col.OPTION + 2]
+    )  # fmt: skip
+    model, sent = sources[p + 1, col.MODEL], run[col.SENT_AT]
+    sums = sources[p + 1, col.SUMS]
+    update_model(model, real, state, parameters, size, drive, sums, sent, options)
+    spikes = spikes_row(sources, run, p + 1, sample, t)
+    vec.clear(spikes + BYTES * (first // LANES), BYTES * ((real + LANES - 1) // LANES))
+    values = values_row(sources, run, p + 1, sample, t)
+    for k in range(real):
+        message = vec.read_int32(sent, k)
+        neuron = first + k
+        if turned:
+            neuron = np.int64(vec.read_int32(sources[p + 1, col.NEURON_AT], k))
+        if message != 0 and neuron >= 0:
+            vec.set_bit(spikes, neuron)
+            if values:
+                vec.write_int32(values, neuron, message)
 
 
-@compiled
-def _compact(fired, n, events, position):
-    """Write the places of non-zero bytes, eight at a time and without a branch."""
-    for group in range(n // FLAGS):
-        byte = Index(np.uint64(fired[group] * GATHER) >> np.uint64(56))
-        base, row = np.int32(group * FLAGS), byte * Index(FLAGS)
-        for k in range(FLAGS):
-            events[Index(position) + Index(k)] = np.int32(base + np.int32(PLACES[row + Index(k)]))
-        position += COUNTS[byte]
-    return position
-
-
-@compiled
-def _count_synops(net, work, first, last):
-    total = 0
-    for q in range(len(net.fan_offset)):
-        fan = net.fan_offset[q]
-        for e in range(work.rows[q, first], work.rows[q, last]):
-            total += net.fan_out[Index(fan + work.events[Index(e)])]
-    return total
+@inlined
+def _trace(sources, p, to, row, state, first, n):
+    width, where = sources[p + 1, col.WIDTH], sources[p + 1, col.WHERE_AT]
+    at = to + WORD * row * width
+    if where:
+        for k in range(width):
+            place = np.int64(vec.read_int32(where, k))
+            vec.write_int32(at, k, vec.read_int32(state, place))
+    else:
+        for k in range(min(n, width - first)):
+            vec.write_int32(at, first + k, vec.read_int32(state, k))

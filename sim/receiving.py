@@ -1,17 +1,7 @@
-"""How the engine sums what arrives: compiled loops over matrices and kernels, and late spikes.
+"""How the engine sums what arrives in a step: compiled loops over every kind of wire.
 
-Every sum is made in words in which it either cannot overflow or wraps as the chip's does:
-
-* a 16-bit word holds the halves of two even weights, ``256 * high + low + 128``; the sum of words
-  modulo 2**16 and the sum of ``word >> 8`` give both sums back, so that one addition serves two
-  synapses; odd weights have a word each;
-* up to 120 rows are added in 16 bits, then flushed to 32;
-* a kernel's sums lie with the channels innermost, next to each other as its weights are.
-
-Numba's cache on disk knows the file of the outermost loop only: touch kernels.py after a change
-here. Numba widens every integer operation to 64 bits, which halves the vectors: hence the many
-casts. It lets a signed index count from the end, which prevents vectors altogether: hence
-``Index``.
+Sums are made in 32 bits, in which they wrap as the chip's messages do; where the exponent is
+negative the whole sum is made first, since its floor is what arrives.
 """
 
 # numba infers the types of these functions
@@ -19,161 +9,202 @@ casts. It lets a signed index count from the end, which prevents vectors altoget
 
 import numpy as np
 
-from hetlava.fixedpoint import STATE_SHIFT
-from hetlava.sim.compiling import compiled
-from hetlava.sim.wiring import PAIR_EXCESS
+from hetlava.sim import columns as col
+from hetlava.sim import vectors as vec
+from hetlava.sim.compiling import inlined
+from hetlava.sim.placing import LANES, TILE
 
-ROWS = 120  # 120 * 256 < 2**15
-Index = np.uintp
-
-
-@compiled
-def zero(x, n):
-    for k in range(n):
-        x[k] = 0
+AT_ONCE = 256  # rows of bytes whose sums fit 16 bits
+WORD = 4  # bytes of a sum
+ANYTHING = 1 << 40  # a bound that excludes nothing
 
 
-@compiled
-def receive(drive, total, sums, highs, paired, shift, weights, offset, n, events, start, stop):
-    # the floor is of the whole sum, so a right shift waits for the last row
-    target, by = (total, 0) if shift < 0 else (drive, shift + STATE_SHIFT)
-    if shift < 0:
-        zero(total, n)
-    while start < stop:
-        end = min(start + ROWS, stop)
-        if paired:
-            _add_pairs(sums, highs, weights, offset, n // 2, events, start, end)
-            _flush_pairs(target, sums, highs, n // 2, PAIR_EXCESS * (end - start), by)
-        else:
-            _add_words(sums, weights, offset, n, events, start, end)
-            _flush_words(target, sums, n, by)
-        start = end
-    if shift < 0:
-        _floor(drive, total, n, -shift)
-
-
-@compiled
-def _floor(drive, total, n, shift):
-    by, up = np.int32(shift), np.int32(STATE_SHIFT)
-    for k in range(n):
-        drive[k] = np.int32(drive[k] + np.int32(np.int32(total[k] >> by) << up))
-
-
-@compiled
-def _flush_words(target, sums, n, shift):
-    by = np.int32(shift)
-    for k in range(n):
-        target[k] = np.int32(target[k] + np.int32(np.int32(sums[k]) << by))
-
-
-@compiled
-def _flush_pairs(target, sums, highs, n, excess, shift):
-    by, bias = np.int32(shift), np.int32(excess)
-    for k in range(n):
-        low = np.int32(np.uint16(sums[k] - np.int16(highs[k] << np.int16(8))))
-        target[k] = np.int32(target[k] + np.int32(np.int32(low - bias) << by))
-    for k in range(n):
-        high = Index(n + k)
-        target[high] = np.int32(target[high] + np.int32(np.int32(highs[k]) << by))
-
-
-@compiled
-def _row(events, e, stop, base, n):
-    """Return where the row of event e begins; past the last event the row of zeros at 0."""
-    row = base + Index(events[e]) * n
-    return row if e < stop else Index(0)
-
-
-@compiled
-def _add_pairs(sums, highs, weights, offset, n, events, start, stop):
-    zero(sums, n)
-    zero(highs, n)
-    m, o = Index(n), Index(offset)
-    for e in range(start, stop, 8):
-        r0, r1 = _row(events, e, stop, o, m), _row(events, e + 1, stop, o, m)
-        r2, r3 = _row(events, e + 2, stop, o, m), _row(events, e + 3, stop, o, m)
-        r4, r5 = _row(events, e + 4, stop, o, m), _row(events, e + 5, stop, o, m)
-        r6, r7 = _row(events, e + 6, stop, o, m), _row(events, e + 7, stop, o, m)
-        for j in range(n):
-            k = Index(j)
-            a, b, c, d = weights[r0 + k], weights[r1 + k], weights[r2 + k], weights[r3 + k]
-            f, g, h, i = weights[r4 + k], weights[r5 + k], weights[r6 + k], weights[r7 + k]
-            x = np.int16(np.int16(a + b) + np.int16(c + d))
-            y = np.int16(np.int16(f + g) + np.int16(h + i))
-            sums[k] = np.int16(sums[k] + np.int16(x + y))
-            x = np.int16(np.int16((a >> 8) + (b >> 8)) + np.int16((c >> 8) + (d >> 8)))
-            y = np.int16(np.int16((f >> 8) + (g >> 8)) + np.int16((h >> 8) + (i >> 8)))
-            highs[k] = np.int16(highs[k] + np.int16(x + y))
-
-
-@compiled
-def _add_words(sums, weights, offset, n, events, start, stop):
-    zero(sums, n)
-    m, o = Index(n), Index(offset)
-    for e in range(start, stop, 4):
-        r0, r1 = _row(events, e, stop, o, m), _row(events, e + 1, stop, o, m)
-        r2, r3 = _row(events, e + 2, stop, o, m), _row(events, e + 3, stop, o, m)
-        for j in range(n):
-            k = Index(j)
-            x = np.int16(weights[r0 + k] + weights[r1 + k])
-            y = np.int16(weights[r2 + k] + weights[r3 + k])
-            sums[k] = np.int16(sums[k] + np.int16(x + y))
-
-
-@compiled
-def convolve(drive, total, weights, offset, geometry, w, events, start, stop, shift):
-    """Add what the events give through the kernel of wire ``w`` to the drive."""
-    if start == stop:
-        return
-    height, width, kh, kw = geometry[w, 0], geometry[w, 1], geometry[w, 2], geometry[w, 3]
-    sy, sx, dy, dx = geometry[w, 4], geometry[w, 5], geometry[w, 6], geometry[w, 7]
-    top, left, oh, ow = geometry[w, 8], geometry[w, 9], geometry[w, 10], geometry[w, 11]
-    per_in, per_out, c_out = geometry[w, 12], geometry[w, 13], geometry[w, 14]
-    zero(total, oh * ow * c_out)
-    for e in range(start, stop):
-        channel, pixel = divmod(np.int64(events[Index(e)]), height * width)
-        y, x = divmod(pixel, width)
-        first = channel // per_in * per_out
-        for i in range(kh):
-            to_y, off_y = divmod(y + top - i * dy, sy)
-            if off_y or to_y < 0 or to_y >= oh:
+@inlined
+def receive(sources, wires, run, p, first, n, sample, t):
+    """Sum what arrives at places ``first .. first + n`` of population p; return a bound on it."""
+    bound = np.int64(0)
+    words = sources[p + 1, col.SUMS] if sources[p + 1, col.NEURON_AT] else n
+    for port in range(sources[p + 1, col.PORTS]):
+        drive, filled = run[col.DRIVE_AT] + WORD * port * sources[p + 1, col.SUMS], False
+        for w in range(sources[p + 1, col.FIRST_WIRE], sources[p + 1, col.LAST_WIRE]):
+            start, stop = _arriving(wires, run, w, sample, t)
+            if wires[w, col.PORT] != port or start == stop:
                 continue
-            for j in range(kw):
-                to_x, off_x = divmod(x + left - j * dx, sx)
-                if off_x or to_x < 0 or to_x >= ow:
-                    continue
-                to = Index((to_y * ow + to_x) * c_out + first)
-                row = Index(offset + ((channel * kh + i) * kw + j) * per_out)
-                for k in range(per_out):
-                    at = to + Index(k)
-                    total[at] = np.int32(total[at] + np.int32(weights[row + Index(k)]))
-    _flush_channels(drive, total, oh * ow, c_out, shift)
+            bound += _bound(wires, w, stop - start)
+            if not filled and not _overwrites(sources, wires, w, p):
+                vec.clear(drive, WORD * words)
+                filled = True
+            _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled)
+            filled = True
+        if not filled:
+            vec.clear(drive, WORD * words)
+    return bound
 
 
-@compiled
-def _flush_channels(drive, total, area, c_out, shift):
-    left = np.int32(STATE_SHIFT + max(shift, 0))
-    right = np.int32(max(-shift, 0))
-    for c in range(c_out):
-        for p in range(area):
-            a, b = Index(c * area + p), Index(p * c_out + c)
-            drive[a] = np.int32(drive[a] + np.int32(np.int32(total[b] >> right) << left))
+@inlined
+def _arriving(wires, run, w, sample, t):
+    """Put down which array holds the events, and return where in it they are."""
+    if wires[w, col.MODE] == col.FROM_LOOP:
+        return np.int64(0), wires[w, col.N_RECENT]
+    row, rows, now = sample * run[col.N_STEPS] + t, wires[w, col.ROWS_AT], col.EVENTS_AT
+    if wires[w, col.MODE] == col.FROM_LIST:
+        row -= 1
+        if t == 0:
+            row, rows, now = sample, wires[w, col.BEFORE_ROWS_AT], col.BEFORE_AT
+    wires[w, col.NOW_AT] = wires[w, now]
+    wires[w, col.NOW_VALUES_AT] = wires[w, now + 1]
+    return vec.read_int64(rows, row), vec.read_int64(rows, row + 1)
 
 
-@compiled
-def gather(events, at, steps, first, last, delays, offset, rows, source, first_row, row):
-    """Collect from ``at`` on the spikes that arrive at ``row`` by their delays; return the end.
+@inlined
+def _bound(wires, w, n_events):
+    """Return what no sum of so many events exceeds."""
+    if wires[w, col.NOW_VALUES_AT]:
+        return np.int64(ANYTHING)
+    most = min(n_events, wires[w, col.FAN_IN]) * wires[w, col.PEAK]
+    exponent = wires[w, col.EXPONENT]
+    return most << exponent if exponent >= 0 else (most >> -exponent) + 1
 
-    ``steps[first:last]`` are the distinct delays, ascending, ``delays[offset:]`` that of each
-    source neuron; the sample began at ``first_row``.
-    """
-    for k in range(first, last):
-        sent = row - 1 - steps[k]
-        if sent < first_row:
-            break
-        for e in range(rows[source, sent], rows[source, sent + 1]):
-            neuron = events[Index(e)]
-            if delays[Index(offset + neuron)] == steps[k]:
-                events[Index(at)] = neuron
-                at += 1
-    return at
+
+@inlined
+def _overwrites(sources, wires, w, p):
+    """Say whether the wire may write its sums where nothing has been written."""
+    whole = sources[p + 1, col.NEURON_AT] == 0 and wires[w, col.EXPONENT] >= 0
+    return whole and wires[w, col.KIND] == col.MATRIX and wires[w, col.NOW_VALUES_AT] == 0
+
+
+@inlined
+def _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled):
+    exponent, up = wires[w, col.EXPONENT], sources[p + 1, col.SHIFT]
+    kind, total = wires[w, col.KIND], run[col.TOTAL_AT]
+    neurons = drive + WORD * sources[p + 1, col.LEAD]
+    if exponent >= 0 and kind != col.KERNEL_ELSEWHERE:
+        to = drive if kind == col.KERNEL else neurons
+        _add(sources, wires, w, to, p, first, n, start, stop, exponent + up, filled)
+        return
+    words = wires[w, col.TABLES + 7] if kind >= col.KERNEL else n
+    vec.clear(total, WORD * words)
+    _add(sources, wires, w, total, p, first, n, start, stop, 0, True)
+    down, up = np.int32(max(-exponent, 0)), np.int32(up + max(exponent, 0))
+    if kind == col.KERNEL_ELSEWHERE:
+        _add_elsewhere(wires, w, drive, total, words, down, up)
+    else:
+        to = drive if kind == col.KERNEL else neurons
+        vec.add_floor(to, total, words // 8 * 8, down, up)
+
+
+@inlined
+def _add_elsewhere(wires, w, drive, total, words, down, up):
+    """Add sums of an image of another shape to those of the neurons."""
+    for k in range(words):
+        to = vec.read_int32(wires[w, col.TABLES + 6], k)
+        if to >= 0:
+            part = np.int32(np.int32(vec.read_int32(total, k) >> down) << up)
+            vec.write_int32(drive, to, np.int32(vec.read_int32(drive, to) + part))
+
+
+@inlined
+def _add(sources, wires, w, target, p, first, n, start, stop, shift, filled):
+    kind, graded = wires[w, col.KIND], wires[w, col.NOW_VALUES_AT] != 0
+    if kind == col.MATRIX:
+        size = sources[p + 1, col.SIZE]
+        if graded:
+            _add_graded_rows(wires, w, target, size, first, n, start, stop, shift)
+        else:
+            _add_rows(wires, w, target, size, first, n, start, stop, shift, filled)
+    elif kind == col.KERNEL or kind == col.KERNEL_ELSEWHERE:
+        _add_kernel(wires, w, target, start, stop, graded)
+    else:
+        chunk = first // sources[p + 1, col.CHUNK]
+        _add_listed(wires, w, target, chunk, start, stop, shift, graded)
+
+
+@inlined
+def _add_rows(wires, w, target, size, first, n, start, stop, shift, filled):
+    n_pre, events = wires[w, col.ROWS], wires[w, col.NOW_AT]
+    for k in range(wires[w, col.PLANES]):
+        weights = wires[w, col.TABLES] + (k * size + first) * n_pre
+        by = np.int32(shift + wires[w, col.DOUBLE + k])
+        for tile in range(0, n, TILE):
+            at, to = weights + tile * n_pre, target + WORD * tile
+            a, adds = start, filled or k > 0
+            while a < stop:
+                b = min(a + AT_ONCE, stop)
+                low = np.int32(wires[w, col.LOW + k] * (b - a))
+                if n - tile >= TILE:
+                    if adds:
+                        vec.add_128(at, events, a, b, to, by, low)
+                    else:
+                        vec.set_128(at, events, a, b, to, by, low)
+                elif adds:
+                    vec.add_64(at, events, a, b, to, by, low)
+                else:
+                    vec.set_64(at, events, a, b, to, by, low)
+                a, adds = b, True
+
+
+@inlined
+def _add_graded_rows(wires, w, target, size, first, n, start, stop, shift):
+    n_pre, events, values = wires[w, col.ROWS], wires[w, col.NOW_AT], wires[w, col.NOW_VALUES_AT]
+    for k in range(wires[w, col.PLANES]):
+        weights = wires[w, col.TABLES] + (k * size + first) * n_pre
+        low, by = np.int32(wires[w, col.LOW + k]), np.int32(shift + wires[w, col.DOUBLE + k])
+        for unit in range(0, n, LANES):
+            tile = unit // TILE * TILE
+            width = min(TILE, n - tile)
+            at = weights + tile * n_pre + unit - tile
+            for e in range(start, stop):
+                row = at + width * np.int64(vec.read_int32(events, e))
+                value = vec.read_int32(values, e)
+                vec.add_graded_64(row, target + WORD * unit, value, by, low)
+
+
+@inlined
+def _add_listed(wires, w, target, chunk, start, stop, shift, graded):
+    base = vec.read_int64(wires[w, col.TABLES + 0], chunk)
+    starts = wires[w, col.TABLES + 1] + chunk * (wires[w, col.ROWS] + 1) * WORD
+    targets, weights = wires[w, col.TABLES + 2], wires[w, col.TABLES + 3]
+    in_bytes, low = wires[w, col.KIND] == col.LISTED, np.int32(wires[w, col.LOW])
+    by = np.int32(shift + (wires[w, col.DOUBLE] if in_bytes else 0))
+    value = np.int32(1)
+    for e in range(start, stop):
+        neuron = np.int64(vec.read_int32(wires[w, col.NOW_AT], e))
+        if graded:
+            value = vec.read_int32(wires[w, col.NOW_VALUES_AT], e)
+        a = base + np.int64(vec.read_uint32(starts, neuron))
+        b = base + np.int64(vec.read_uint32(starts, neuron + 1))
+        if in_bytes and not graded:
+            for k in range(a, b):
+                x = np.int32(np.int32(vec.read_uint8(weights, k)) + low)
+                _add_one(target, np.int64(vec.read_uint16(targets, k)), np.int32(x << by))
+        else:
+            for k in range(a, b):
+                if in_bytes:
+                    x = np.int32(np.int32(vec.read_uint8(weights, k)) + low)
+                else:
+                    x = np.int32(vec.read_int16(weights, k))
+                x = np.int32(np.int32(x * value) << by)
+                _add_one(target, np.int64(vec.read_uint16(targets, k)), x)
+
+
+@inlined
+def _add_one(target, at, x):
+    vec.write_int32(target, at, np.int32(vec.read_int32(target, at) + x))
+
+
+@inlined
+def _add_kernel(wires, w, target, start, stop, graded):
+    pixel, first = wires[w, col.TABLES + 0], wires[w, col.TABLES + 1]
+    to, of, length = wires[w, col.TABLES + 2], wires[w, col.TABLES + 3], wires[w, col.TABLES + 4]
+    for e in range(start, stop):
+        k = 3 * np.int64(vec.read_int32(wires[w, col.NOW_AT], e))
+        a = target + WORD * np.int64(vec.read_int32(pixel, k))
+        b = wires[w, col.TABLES + 5] + WORD * np.int64(vec.read_int32(pixel, k + 1))
+        phase = np.int64(vec.read_int32(pixel, k + 2))
+        for r in range(vec.read_int64(first, phase), vec.read_int64(first, phase + 1)):
+            at, weights = a + WORD * vec.read_int64(to, r), b + WORD * vec.read_int64(of, r)
+            if graded:
+                value = vec.read_int32(wires[w, col.NOW_VALUES_AT], e)
+                vec.add_graded_words(at, weights, vec.read_int64(length, r), value)
+            else:
+                vec.add_words(at, weights, vec.read_int64(length, r))

@@ -1,120 +1,131 @@
-"""A quantised network laid out in flat arrays, as the compiled loops of the engine read it."""
+"""A quantised network as tables of numbers and addresses, as the compiled loops read it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Int, Int16, Int64
+from hetlava.arrays import AnyArray, Int, Int64
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import UnsupportedError
-from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value
+from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.graph import INPUT, groups_in_order
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
-from hetlava.synapses import QuantisedSynapses
+from hetlava.sim import columns as col
+from hetlava.sim import images, storage
+from hetlava.sim.parameters import CUBA, MODELS, parameters_of
+from hetlava.sim.placing import Place, padded, place
+from hetlava.synapses import QuantisedProjection, QuantisedSynapses
 
-LANES = 64  # neurons are padded to whole vectors of bytes
-PAIR_EXCESS = 128  # added to the lower half of a pair, so that it is never negative
-NEVER = 1 << STATE_BITS  # a threshold that no voltage reaches
-WORDS, PAIRED, KERNEL = range(3)  # a weight a word, two even ones a word, a kernel by channels
 FAN_IN_MAX = (1 << 31) // 256 - 1  # the sum of so many weights still fits 32 bits
 
 
-class Wiring(NamedTuple):
-    """A network as flat arrays; source 0 is the input, source p + 1 population p.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prepared:
+    """A network laid out for the engine.
 
-    Populations stand in feed-forward order, each padded with silent neurons to whole vectors.
+    Attributes
+    ----------
+    names : tuple of str
+        The populations in feed-forward order.
+    groups : tuple of (first, last, loops)
+        Populations that run together, those of a loop step by step.
+    places : tuple of Place
+    wires : tuple of QuantisedSynapses
+    graded : tuple of bool
+        Whether the spikes of each source have sizes that matter; False for the input.
+    rest : tuple of (slots, size) int32
+        State of every population before the first step.
+    state_words : int
+        Words that the state of one sample takes.
+    source_table, wire_table : int64
+        The same in numbers; the columns are those of :mod:`hetlava.sim.tables`.
+    kept : tuple of arrays
+        What the addresses in the tables point to.
     """
 
-    group_start: Int64  # (n_groups + 1,): populations that run together, step by step
-    width: Int64  # (P,): neurons
-    size: Int64  # (P,): neurons, padded
-    offset: Int64  # (P,): of the first neuron in the next four, (N,)
-    keep_u: AnyArray  # uint32: 4096 - decay
-    keep_v: AnyArray
-    bias: Int
-    threshold: Int
-    wire_start: Int64  # (P + 1,): wires that lead into each population
-    source: Int64  # (W,)
-    kind: Int64  # (W,): how the weights are stored
-    shift: Int64  # (W,): of the sum of what is stored
-    geometry: Int64  # (W, 15): of a kernel
-    weight_offset: Int64  # (W,): row of source neuron j at weight_offset + j * words per row
-    weights: Int16  # begins with a row of zeros
-    late_start: Int64  # (W + 1,): distinct delays of each wire, none without delays
-    late_step: Int64
-    delay_offset: Int64  # (W,): of the delay of the first source neuron
-    delays: Int16
-    fan_offset: Int64  # (P + 1,)
-    fan_out: Int64  # non-zero weights of each source neuron
+    names: tuple[str, ...]
+    groups: tuple[tuple[int, int, bool], ...]
+    places: tuple[Place, ...]
+    wires: tuple[QuantisedSynapses, ...]
+    graded: tuple[bool, ...]
+    rest: tuple[Int, ...]
+    state_words: int
+    source_table: Int64
+    wire_table: Int64
+    kept: tuple[AnyArray, ...]
 
 
-class Traces(NamedTuple):
-    """Where u and v of each population go in a flat array; -1 for nowhere."""
+class _Keeper:
+    """Hands out addresses of arrays and keeps these."""
 
-    u_offset: Int64
-    v_offset: Int64
-    values: Int  # blocks of (n_steps, n_samples, width)
+    def __init__(self) -> None:
+        self.kept: list[AnyArray] = []
 
-
-class Work(NamedTuple):
-    """Memory of one thread; events of source q lie in room[q] .. room[q + 1], late ones last."""
-
-    u: Int
-    v: Int
-    drive: Int
-    total: Int
-    sums: Int16
-    highs: Int16
-    fired: AnyArray  # uint8
-    flags: AnyArray  # the same memory, eight neurons in a uint64
-    room: Int64
-    events: Int
-    rows: Int64  # (P + 1, n_rows + 1): where each step's events begin
+    def address(self, array: AnyArray) -> int:
+        solid = np.ascontiguousarray(array)
+        self.kept.append(solid)
+        return int(solid.ctypes.data)
 
 
-def order_of(net: QuantisedNetwork) -> tuple[tuple[str, ...], Int64]:
-    """Return the populations in feed-forward order and where each group of them starts."""
-    groups = groups_in_order([p.name for p in net.populations], net.projections)
-    starts = np.cumsum([0, *map(len, groups)]).astype(np.int64)
-    return tuple(name for group in groups for name in group), starts
-
-
-def lay_out(net: QuantisedNetwork) -> tuple[tuple[str, ...], Wiring]:
-    """Return the names in feed-forward order and the network in flat arrays.
+def lay_out(net: QuantisedNetwork) -> Prepared:
+    """Lay out a network.
 
     Raises
     ------
     UnsupportedError
         If a projection has so many sources that a sum could leave 32 bits before its shift.
     """
-    names, group_start = order_of(net)
-    populations = [net.population(name) for name in names]
-    wires = [p for name in names for p in net.projections if p.target == name]
+    groups = groups_in_order([p.name for p in net.populations], net.projections)
+    names = tuple(name for group in groups for name in group)
+    wires = tuple(q for name in names for q in net.projections if q.target == name)
     _check_fan_in(wires)
-    width = np.array([p.registers.n for p in populations], np.int64)
-    size = -(-width // LANES) * LANES
-    sources = {INPUT: 0} | {name: k + 1 for k, name in enumerate(names)}
-    kind, shift, weight_offset, weights = _store(wires, dict(zip(names, size, strict=True)))
-    wiring = Wiring(  # in the order of its fields, some of which are made together
-        group_start,
-        width,
-        size,
-        np.cumsum(size) - size,
-        *_neurons(populations, size),
-        np.cumsum([0] + [sum(w.target == name for w in wires) for name in names]),
-        np.array([sources[w.source] for w in wires], np.int64),
-        kind,
-        shift,
-        np.array([_geometry(w) for w in wires], np.int64).reshape(-1, 15),
-        weight_offset,
-        weights,
-        *_late(wires),
-        *_fan_out(net.n_inputs, populations, wires),
+    sparse = [storage.is_sparse(q) for q in wires]
+    places = []
+    for name in names:
+        here = [k for k, q in enumerate(wires) if q.target == name]
+        n = net.population(name).registers.n
+        places.append(place(n, [wires[k] for k in here], [sparse[k] for k in here]))
+    keep = _Keeper()
+    number = {INPUT: 0} | {name: k + 1 for k, name in enumerate(names)}
+    sources = np.zeros((len(names) + 1, col.SOURCE_COLUMNS), np.int64)
+    rest = _populations(keep, sources, [net.population(name) for name in names], places)
+    sources[0, col.WIDTH], sources[0, col.WORDS] = net.n_inputs, padded(net.n_inputs) // 64
+    table = np.zeros((len(wires), col.WIRE_COLUMNS), np.int64)
+    for w, wire in enumerate(wires):
+        table[w, col.SOURCE] = number[wire.source]
+        target = number[wire.target]
+        _wire(keep, table[w], wire, places[target - 1], sparse[w], int(sources[target, col.SHIFT]))
+        _late(keep, table[w], wire)
+    ends = np.cumsum([0] + [sum(q.target == name for q in wires) for name in names])
+    sources[1:, col.FIRST_WIRE], sources[1:, col.LAST_WIRE] = ends[:-1], ends[1:]
+    for q, name in enumerate((INPUT, *names)):
+        leaving = [wire for wire in wires if wire.source == name]
+        fans = sum((w.fan_out() for w in leaving), np.zeros(int(sources[q, col.WIDTH]), np.int64))
+        sources[q, col.FAN_OUT_AT] = keep.address(fans)
+        delays = [int(w.delays.max()) for w in leaving if w.delays is not None]
+        in_loop = any(name in group and _loops(group, wires) for group in groups)
+        sources[q, col.HISTORY] = 1 + max(delays) if delays else int(in_loop)
+    starts = np.cumsum([0, *map(len, groups)])
+    return Prepared(
+        names=names,
+        groups=tuple(
+            (int(a), int(b), _loops(group, wires))
+            for a, b, group in zip(starts[:-1], starts[1:], groups, strict=True)
+        ),
+        places=tuple(places),
+        wires=wires,
+        graded=(False, *(net.population(name).registers.graded for name in names)),
+        rest=rest,
+        state_words=int(sources[:, col.SLOTS] @ sources[:, col.SIZE]),
+        source_table=sources,
+        wire_table=table,
+        kept=tuple(keep.kept),
     )
-    for array in wiring:
-        array.flags.writeable = False
-    return names, wiring
+
+
+def _loops(group: tuple[str, ...], wires: Sequence[QuantisedSynapses]) -> bool:
+    return any(q.source in group and q.target in group for q in wires)
 
 
 def _check_fan_in(wires: Sequence[QuantisedSynapses]) -> None:
@@ -126,93 +137,109 @@ def _check_fan_in(wires: Sequence[QuantisedSynapses]) -> None:
             )
 
 
-def _neurons(
-    populations: Sequence[QuantisedPopulation], size: Int64
-) -> tuple[AnyArray, AnyArray, Int, Int]:
-    full = 1 << DECAY_BITS
-
-    def padded(values: Sequence[AnyArray], fill: int, dtype: type) -> AnyArray:
-        parts: list[AnyArray] = [
-            np.pad(x.astype(dtype), (0, int(n) - x.size), constant_values=fill)
-            for x, n in zip(values, size, strict=True)
-        ]
-        return np.concatenate(parts)
-
-    r = [p.cuba for p in populations]
-    return (
-        padded([full - 1 - x.du for x in r], 0, np.uint32),
-        padded([full - x.dv for x in r], 0, np.uint32),
-        padded([bias_value(x.bias_mant, x.bias_exp) for x in r], 0, np.int32),
-        padded(
-            [x.vth << STATE_SHIFT if x.spiking else np.full(x.n, NEVER) for x in r], NEVER, np.int32
-        ),
-    )
-
-
-def _store(
-    wires: Sequence[QuantisedSynapses], size: dict[str, np.int64]
-) -> tuple[Int64, Int64, Int64, Int16]:
-    """Store weights by source neuron, in pairs where every weight is even, kernels by channels."""
-    kind = np.array([_kind(wire) for wire in wires], np.int64)
-    tables = [np.zeros(max(size.values()), np.int16)]
-    tables += [_table(w, k, int(size[w.target])) for w, k in zip(wires, kind, strict=True)]
-    exponents = np.array([wire.weight_exp for wire in wires], np.int64)
-    offsets = np.cumsum([table.size for table in tables])[:-1].astype(np.int64)
-    return kind, exponents + (kind == PAIRED), offsets, np.concatenate(tables)
-
-
-def _kind(wire: QuantisedSynapses) -> int:
-    if isinstance(wire, QuantisedConvolution):
-        return KERNEL
-    return WORDS if np.any(wire.weights & 1) else PAIRED
-
-
-def _table(wire: QuantisedSynapses, kind: int, size: int) -> Int16:
-    if isinstance(wire, QuantisedConvolution):
-        grouped = wire.weights.reshape(wire.groups, -1, *wire.weights.shape[1:])
-        return grouped.transpose(0, 2, 3, 4, 1).ravel()
-    rows = np.zeros((wire.shape[1], size), np.int16)
-    rows[:, : wire.shape[0]] = wire.weights.T
-    return (_in_pairs(rows) if kind == PAIRED else rows).ravel()
-
-
-def _geometry(wire: QuantisedSynapses) -> tuple[int, ...]:
-    """Return what the kernel's loop needs to know of its image, in the order that it reads."""
-    if not isinstance(wire, QuantisedConvolution):
-        return (0,) * 15
-    c_out, per_in, kh, kw = wire.weights.shape
-    (top, _), (left, _) = wire.padding
-    _, oh, ow = wire.output_shape
-    image = (*wire.input_shape[1:], kh, kw, *wire.stride, *wire.dilation, top, left, oh, ow)
-    return (*image, per_in, c_out // wire.groups, c_out)
-
-
-def _late(wires: Sequence[QuantisedSynapses]) -> tuple[Int64, Int64, Int64, Int16]:
-    """Return the distinct delays of every wire, and the delays of its source neurons."""
-    none = np.zeros(0, np.int16)
-    given = [none if wire.delays is None else wire.delays for wire in wires]
-    steps = [np.unique(delays).astype(np.int64) for delays in given]
-    starts = np.cumsum([0, *(len(s) for s in steps)]).astype(np.int64)
-    offsets = np.cumsum([0, *(d.size for d in given)])[:-1].astype(np.int64)
-    joined = np.concatenate([np.zeros(0, np.int64), *steps])
-    return starts, joined, offsets, np.concatenate([none, *given])
-
-
-def _in_pairs(rows: Int16) -> Int16:
-    """Return words ``256 * high + low + 128`` of the halves of even weights."""
-    low, high = np.split(rows >> 1, 2, axis=1)
-    words: Int16 = (high << 8) + low + np.int16(PAIR_EXCESS)
-    return words
-
-
-def _fan_out(
-    n_inputs: int,
+def _populations(
+    keep: _Keeper,
+    table: Int64,
     populations: Sequence[QuantisedPopulation],
-    wires: Sequence[QuantisedSynapses],
-) -> tuple[Int64, Int64]:
-    sizes = {INPUT: n_inputs} | {p.name: p.registers.n for p in populations}
-    fans = {name: np.zeros(n, np.int64) for name, n in sizes.items()}
-    for wire in wires:
-        fans[wire.source] += wire.fan_out()
-    starts = np.cumsum([0, *sizes.values()])[:-1].astype(np.int64)
-    return starts, np.concatenate(list(fans.values()))
+    places: Sequence[Place],
+) -> tuple[Int, ...]:
+    """Fill in what the table says of neurons; return their states at rest."""
+    state, rest = 0, list[Int]()
+    for row, p, at in zip(table[1:], populations, places, strict=True):
+        _place(keep, row, at)
+        made = parameters_of(p.registers)
+        row[col.WIDTH], row[col.WORDS] = p.registers.n, padded(p.registers.n) // 64
+        row[col.MODEL], row[col.PORTS] = MODELS[p.registers.model], p.registers.n_ports
+        row[col.SHIFT] = _shift(p)
+        row[col.SLOTS] = len(made.rest)
+        row[col.STATE], state = state, state + len(made.rest) * at.size
+        row[col.U_SLOT], row[col.V_SLOT] = made.probes
+        row[col.OPTION : col.OPTION + len(made.options)] = made.options
+        row[col.PARAMETERS_AT] = keep.address(_by_place(made.words, at, made.silent))
+        rest.append(_by_place(made.rest, at, ()))
+        if np.any(rest[-1]):
+            row[col.REST_AT] = keep.address(rest[-1])
+        row[col.RESET_EVERY] = p.reset_interval
+        row[col.RESET_AT] = p.reset_offset % max(1, p.reset_interval)
+    return tuple(rest)
+
+
+def _shift(p: QuantisedPopulation) -> int:
+    """Return how far the sums of what arrives are shifted for the loops of the model."""
+    return STATE_SHIFT if MODELS[p.registers.model] == CUBA else 0
+
+
+def _place(keep: _Keeper, row: Int64, at: Place) -> None:
+    row[col.SIZE], row[col.CHUNK], row[col.LEAD] = at.size, at.chunk, at.lead
+    row[col.SUMS] = at.lead + at.size + at.tail
+    if not at.straight:
+        neuron = np.full(at.size, -1, np.int32)
+        neuron[at.where] = np.arange(len(at.where))
+        row[col.WHERE_AT] = keep.address(at.where.astype(np.int32))
+        row[col.NEURON_AT] = keep.address(neuron)
+
+
+def _by_place(words: Sequence[AnyArray], at: Place, silent: Sequence[int]) -> Int:
+    """Return words of every place, (n_words, size); ``silent`` ones where no neuron stands."""
+    table = np.zeros((len(words), at.size), np.int32)
+    table.T[:] = silent or 0
+    table[:, at.where] = np.reshape(words, (len(words), len(at.where)))
+    return table
+
+
+def _wire(
+    keep: _Keeper, row: Int64, wire: QuantisedSynapses, to: Place, is_list: bool, shift: int
+) -> None:
+    """Fill in how the weights of a wire are stored."""
+    low, high, even = storage.spread(wire.weights)
+    row[col.EXPONENT], row[col.PEAK] = wire.weight_exp, max(-low, high)
+    row[col.PORT], row[col.MESSAGES] = wire.port, wire.message_bits
+    row[col.FAN_IN], row[col.ROWS], row[col.PLANES] = wire.fan_in, wire.shape[1], 1
+    if isinstance(wire, QuantisedConvolution):
+        _kernel(keep, row, wire, to, shift)
+        return
+    if not isinstance(wire, QuantisedProjection):
+        raise UnsupportedError(f"{wire.label}: the engine knows no {type(wire).__name__}")
+    planes = storage.planes_of(low, high, even)
+    row[col.PLANES] = len(planes)
+    for k, plane in enumerate(planes):
+        row[col.LOW + k], row[col.DOUBLE + k] = plane
+    if not is_list:
+        row[col.KIND] = col.MATRIX
+        row[col.TABLES] = keep.address(storage.tiles(wire.weights, to, planes))
+        return
+    listed = storage.lists(wire, to, planes)
+    row[col.KIND] = col.LISTED if listed.weights.dtype == np.uint8 else col.LISTED_WORDS
+    row[col.FAN_IN] = listed.fan_in
+    stored: tuple[AnyArray, ...] = listed[:4]
+    for k, array in enumerate(stored):
+        row[col.TABLES + k] = keep.address(array)
+
+
+def _kernel(keep: _Keeper, row: Int64, wire: QuantisedConvolution, to: Place, shift: int) -> None:
+    here = to.image == wire.output_shape
+    row[col.KIND] = col.KERNEL if here else col.KERNEL_ELSEWHERE
+    own = to if here else place(wire.shape[0], [wire], [False])
+    # of a sum that is shifted right, the floor is taken when it is whole
+    in_place = here and wire.weight_exp >= 0
+    runs: tuple[AnyArray, ...] = images.runs(
+        wire, own, wire.weight_exp + STATE_SHIFT if in_place else 0
+    )
+    for k, array in enumerate(runs):
+        row[col.TABLES + k] = keep.address(array)
+    words = own.lead + own.size + own.tail
+    if not here:
+        target = np.full(words, -1, np.int32)
+        target[own.lead + own.where] = to.lead + to.where
+        row[col.TABLES + 6] = keep.address(target)
+    row[col.TABLES + 7] = words
+
+
+def _late(keep: _Keeper, row: Int64, wire: QuantisedSynapses) -> None:
+    """Fill in the distinct delays, and which source neurons have each."""
+    if wire.delays is not None:
+        steps = np.unique(wire.delays).astype(np.int64)
+        has = np.zeros((steps.size, padded(wire.delays.size)), bool)
+        has[:, : wire.delays.size] = wire.delays == steps[:, None]
+        row[col.LATE], row[col.LATE_AT] = steps.size, keep.address(steps)
+        row[col.LATE_WORDS_AT] = keep.address(np.packbits(has, axis=1, bitorder="little"))

@@ -1,0 +1,128 @@
+"""Spikes as bits and as lists of events: how the engine's loops turn one into the other."""
+
+# numba infers the types of these functions
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+
+import numpy as np
+
+from hetlava.sim import columns as col
+from hetlava.sim import vectors as vec
+from hetlava.sim.compiling import compiled, inlined
+from hetlava.sim.placing import LANES
+
+BYTES = 8  # of a word of spikes
+WORD = 4  # bytes of a message
+
+
+@inlined
+def _row(sources, run, q, sample, t):
+    before = sources[q, col.HISTORY]
+    return sample * (before + run[col.N_STEPS]) + before + t
+
+
+@inlined
+def spikes_row(sources, run, q, sample, t):
+    """Return the address of the spikes of source q at a step, which may be before this run."""
+    row = _row(sources, run, q, sample, t)
+    return sources[q, col.SPIKES_AT] + BYTES * row * sources[q, col.WORDS]
+
+
+@inlined
+def values_row(sources, run, q, sample, t):
+    """Return the address of what source q sent at a step, 0 where its spikes are not graded."""
+    row = _row(sources, run, q, sample, t)
+    at = sources[q, col.VALUES_AT]
+    return at + WORD * row * LANES * sources[q, col.WORDS] if at else at
+
+
+@inlined
+def listen(sources, wires, run, w, sample, t, events, values, position):
+    """Write what arrives through wire w at step t; return where it ends."""
+    q = wires[w, col.SOURCE]
+    words, delays = sources[q, col.WORDS], wires[w, col.LATE]
+    for k in range(max(1, delays)):
+        sent = t - 1
+        start = position
+        if delays:
+            sent -= vec.read_int64(wires[w, col.LATE_AT], k)
+            chosen = wires[w, col.LATE_WORDS_AT] + BYTES * k * words
+            row = spikes_row(sources, run, q, sample, sent)
+            position = vec.write_chosen(row, chosen, words, events, position)
+        else:
+            row = spikes_row(sources, run, q, sample, sent)
+            position = vec.write_all(row, 0, words, events, position)
+        if values:
+            _read_values(values_row(sources, run, q, sample, sent), events, values, start, position)
+    return position
+
+
+@inlined
+def _read_values(row, events, values, start, stop):
+    for e in range(start, stop):
+        vec.write_int32(values, e, vec.read_int32(row, np.int64(vec.read_int32(events, e))))
+
+
+@compiled
+def list_late(sources, wires, run, w, rows, events, values):
+    """List what arrives late through wire w in every step of every sample; return how much."""
+    position = np.int64(0)
+    for sample in range(run[col.N_SAMPLES]):
+        for t in range(run[col.N_STEPS]):
+            position = listen(sources, wires, run, w, sample, t, events, values, position)
+            vec.write_int64(rows, sample * run[col.N_STEPS] + t + 1, position)
+    return position
+
+
+@compiled
+def count_spikes(sources, wires, run, q, rows):
+    """Write where the events of every step will begin; return how many there are."""
+    total, words = np.int64(0), sources[q, col.WORDS]
+    for sample in range(run[col.N_SAMPLES]):
+        for t in range(run[col.N_STEPS]):
+            spikes = spikes_row(sources, run, q, sample, t)
+            for k in range(words):
+                total += vec.count_bits(vec.read_uint64(spikes, k))
+            vec.write_int64(rows, sample * run[col.N_STEPS] + t + 1, total)
+    return total
+
+
+@compiled
+def list_spikes(sources, wires, run, q, events, values):
+    """Write the events of source q."""
+    position, words = np.int64(0), sources[q, col.WORDS]
+    for sample in range(run[col.N_SAMPLES]):
+        for t in range(run[col.N_STEPS]):
+            row, start = spikes_row(sources, run, q, sample, t), position
+            position = vec.write_all(row, 0, words, events, position)
+            if values:
+                sent = values_row(sources, run, q, sample, t)
+                _read_values(sent, events, values, start, position)
+    return position
+
+
+@compiled
+def mark_spikes(sources, wires, run, q, rows, events, values):
+    """Turn the events of source q into bits, those before this run untouched."""
+    for sample in range(run[col.N_SAMPLES]):
+        for t in range(run[col.N_STEPS]):
+            row = sample * run[col.N_STEPS] + t
+            spikes = spikes_row(sources, run, q, sample, t)
+            vec.clear(spikes, BYTES * sources[q, col.WORDS])
+            sent = values_row(sources, run, q, sample, t)
+            for e in range(vec.read_int64(rows, row), vec.read_int64(rows, row + 1)):
+                neuron = np.int64(vec.read_int32(events, e))
+                vec.set_bit(spikes, neuron)
+                if sent:
+                    vec.write_int32(sent, neuron, vec.read_int32(values, e))
+
+
+@compiled
+def add_synops(sources, wires, run, q, rows, events, synops):
+    """Add the synapses that the events of source q meet to ``synops`` of every sample."""
+    fan_out = sources[q, col.FAN_OUT_AT]
+    for sample in range(run[col.N_SAMPLES]):
+        row, total = sample * run[col.N_STEPS], np.int64(0)
+        stop = vec.read_int64(rows, row + run[col.N_STEPS])
+        for e in range(vec.read_int64(rows, row), stop):
+            total += vec.read_int64(fan_out, np.int64(vec.read_int32(events, e)))
+        synops[sample] += total

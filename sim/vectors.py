@@ -1,0 +1,345 @@
+"""Loops of the engine in vectors, written as LLVM instructions of any machine.
+
+Numba's own vectorisation stops at half of what a processor can do here: it widens small integers,
+knows no masks and no rounding mode. These functions hand LLVM vector types instead, and LLVM picks
+the instructions of the machine that it compiles for (SSE, AVX2, AVX-512, NEON). They take addresses
+of arrays, whose owners must outlive the call.
+
+Spikes are bits: neuron ``64 w + b`` is bit ``b`` of word ``w``.
+"""
+
+# numba infers the types of these functions
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+
+import platform
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import extending, types
+from numba.core import cgutils
+
+from hetlava.fixedpoint import STATE_BITS
+
+# numba annotates it as if its first argument were passed
+intrinsic: Any = extending.intrinsic
+
+UNIT = 64  # bytes of a row that are handled together: 64 neurons
+BIT, I8, I16, I32, I64 = (ir.IntType(n) for n in (1, 8, 16, 32, 64))
+F32 = ir.FloatType()
+HALF = 1 << (STATE_BITS - 1)
+TO_ZERO, TO_NEAREST = 0, 1  # LLVM's numbers of rounding modes
+# LLVM cannot change the rounding of other machines; integers serve there
+CAN_ROUND = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64")
+LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8  # 32-bit neurons of a vector
+BITS_AT_ONCE = 4  # spikes written before the loop looks whether there are more
+
+
+def vector(kind, n):
+    return ir.VectorType(kind, n)
+
+
+def every(kind, n, value):
+    return ir.Constant(vector(kind, n), [value] * n)
+
+
+def number(value):
+    return ir.Constant(I64, value)
+
+
+def address(b, base, offset, kind):
+    """Return a pointer to element ``offset`` of the array of ``kind`` at the integer ``base``."""
+    return b.gep(b.inttoptr(base, kind.as_pointer()), [offset])
+
+
+def load(b, pointer, kind, align=4):
+    value = b.load(b.bitcast(pointer, kind.as_pointer()))
+    value.align = align
+    return value
+
+
+def store(b, value, pointer, align=4):
+    b.store(value, b.bitcast(pointer, value.type.as_pointer())).align = align
+
+
+def _repeated(b, scalar, n):
+    undefined = ir.Constant(vector(scalar.type, n), ir.Undefined)
+    one = b.insert_element(undefined, scalar, ir.Constant(I32, 0))
+    return b.shuffle_vector(one, undefined, every(I32, n, 0))
+
+
+def _intrinsic(b, name, result, arguments):
+    found = b.module.globals.get(name)
+    return found or ir.Function(b.module, ir.FunctionType(result, arguments), name)
+
+
+class Loop:
+    """A loop over ``i`` from start to stop (at least once) with values carried along."""
+
+    def __init__(self, b, start, stop, step, carried):
+        self.b, self.stop, self.step = b, stop, step
+        entry = b.block
+        self.head, self.end = b.append_basic_block("loop"), b.append_basic_block("after")
+        b.branch(self.head)
+        b.position_at_end(self.head)
+        self.i = b.phi(I64)
+        self.i.add_incoming(start, entry)
+        self.values = []
+        for value in carried:
+            phi = b.phi(value.type)
+            phi.add_incoming(value, entry)
+            self.values.append(phi)
+
+    def close(self, new):
+        b = self.b
+        following = b.add(self.i, self.step)
+        self.i.add_incoming(following, b.block)
+        for phi, value in zip(self.values, new, strict=True):
+            phi.add_incoming(value, b.block)
+        b.cbranch(b.icmp_signed("<", following, self.stop), self.head, self.end)
+        b.position_at_end(self.end)
+
+
+def _reader(kind, result):
+    """Make ``read(base, index)``."""
+
+    @intrinsic
+    def read(context, base, index):
+        def generate(context, b, signature, arguments):
+            return b.load(address(b, arguments[0], arguments[1], kind))
+
+        return result(types.intp, types.intp), generate
+
+    return read
+
+
+read_uint8 = _reader(I8, types.uint8)
+read_uint32 = _reader(I32, types.uint32)
+read_uint16 = _reader(I16, types.uint16)
+read_int16 = _reader(I16, types.int16)
+read_int32 = _reader(I32, types.int32)
+read_int64 = _reader(I64, types.int64)
+read_uint64 = _reader(I64, types.uint64)
+
+
+def _writer(kind, given):
+    """Make ``write(base, index, value)``."""
+
+    @intrinsic
+    def write(context, base, index, value):
+        def generate(context, b, signature, arguments):
+            b.store(arguments[2], address(b, arguments[0], arguments[1], kind))
+            return context.get_dummy_value()
+
+        return types.void(types.intp, types.intp, given), generate
+
+    return write
+
+
+write_int32 = _writer(I32, types.int32)
+write_int64 = _writer(I64, types.int64)
+write_uint64 = _writer(I64, types.uint64)
+
+
+@intrinsic
+def clear(context, base, n_bytes):
+    """Write zeros."""
+
+    def generate(context, b, signature, arguments):
+        pointer = b.inttoptr(arguments[0], I8.as_pointer())
+        cgutils.memset(b, pointer, arguments[1], 0)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), generate
+
+
+@intrinsic
+def round_to(context, mode):
+    """Set how floating-point numbers are rounded by this thread."""
+
+    def generate(context, b, signature, arguments):
+        b.call(_intrinsic(b, "llvm.set.rounding", ir.VoidType(), [I32]), arguments)
+        return context.get_dummy_value()
+
+    return types.void(types.int32), generate
+
+
+@intrinsic
+def count_bits(context, word):
+    """Return the number of ones in a uint64."""
+
+    def generate(context, b, signature, arguments):
+        return b.call(_intrinsic(b, "llvm.ctpop.i64", I64, [I64]), arguments)
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
+def set_bit(context, words, place):
+    """Set bit ``place`` of the words."""
+
+    def generate(context, b, signature, arguments):
+        at = address(b, arguments[0], b.lshr(arguments[1], number(6)), I64)
+        bit = b.shl(number(1), b.and_(arguments[1], number(63)))
+        b.store(b.or_(b.load(at), bit), at)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), generate
+
+
+def _summer(units, adds):
+    """Make a function that sums rows of ``64 * units`` bytes, at most 256 rows and at least one.
+
+    A word of 16 bits holds the bytes of two neurons 32 apart. The sum of the words modulo 2**16
+    and the sum of their upper bytes give both sums back: three instructions for two vectors.
+    """
+
+    @intrinsic
+    def add_rows(context, weights, events, start, stop, drive, shift, low):
+        """Do ``drive[k] = (drive[k] if adds) + (sum of bytes + low << shift)``, in 32 bits."""
+
+        def generate(context, b, signature, arguments):
+            weights, events, start, stop, drive, shift, low = arguments
+            words, wide = vector(I16, UNIT // 2), vector(I32, UNIT // 2)
+            eight = every(I16, UNIT // 2, 8)
+            zero = ir.Constant(words, None)
+            loop = Loop(b, start, stop, number(1), [zero] * (2 * units))
+            neuron = b.zext(b.load(address(b, events, loop.i, I32)), I64)
+            row = b.mul(neuron, number(UNIT * units))
+            sums = []
+            for k in range(units):
+                at = address(b, weights, b.add(row, number(UNIT * k)), I8)
+                pair = load(b, at, words, UNIT)
+                sums.append(b.add(loop.values[2 * k], pair))
+                sums.append(b.add(loop.values[2 * k + 1], b.lshr(pair, eight)))
+            loop.close(sums)
+            left, less = _repeated(b, shift, UNIT // 2), _repeated(b, low, UNIT // 2)
+            for k in range(units):
+                whole, high = sums[2 * k], sums[2 * k + 1]
+                for half, part in enumerate((b.sub(whole, b.shl(high, eight)), high)):
+                    value = b.shl(b.add(b.zext(part, wide), less), left)
+                    at = address(b, drive, number(UNIT * k + UNIT // 2 * half), I32)
+                    store(b, b.add(load(b, at, wide), value) if adds else value, at)
+            return context.get_dummy_value()
+
+        whole = [types.intp] * 5 + [types.int32] * 2
+        return types.void(*whole), generate
+
+    return add_rows
+
+
+set_128, set_64 = _summer(2, False), _summer(1, False)
+add_128, add_64 = _summer(2, True), _summer(1, True)
+
+
+@intrinsic
+def add_graded_64(context, row, drive, value, shift, low):
+    """Add ``(byte + low) * value << shift`` for the 64 weights of a row, in 32 bits."""
+
+    def generate(context, b, signature, arguments):
+        row, drive, value, shift, low = arguments
+        words, wide = vector(I16, UNIT // 2), vector(I32, UNIT // 2)
+        times, left, less = (_repeated(b, x, UNIT // 2) for x in (value, shift, low))
+        pair = load(b, address(b, row, number(0), I8), words, UNIT)
+        upper = b.lshr(pair, every(I16, UNIT // 2, 8))
+        for half, part in enumerate((b.and_(pair, every(I16, UNIT // 2, 255)), upper)):
+            weight = b.add(b.zext(part, wide), less)
+            at = address(b, drive, number(UNIT // 2 * half), I32)
+            store(b, b.add(load(b, at, wide), b.shl(b.mul(weight, times), left)), at)
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 2, *[types.int32] * 3), generate
+
+
+@intrinsic
+def add_graded_words(context, target, source, n, value):
+    """Add ``n`` words of 32 bits, a multiple of 8 and not 0, times ``value``."""
+
+    def generate(context, b, signature, arguments):
+        target, source, n, value = arguments
+        kind, times = vector(I32, 8), _repeated(b, value, 8)
+        loop = Loop(b, number(0), n, number(8), [])
+        to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I32)
+        store(b, b.add(load(b, to, kind), b.mul(load(b, of, kind), times)), to)
+        loop.close([])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp, types.int32), generate
+
+
+@intrinsic
+def add_floor(context, target, source, n, right, left):
+    """Add ``n`` sums, a multiple of 8 and not 0, shifted right and then left."""
+
+    def generate(context, b, signature, arguments):
+        target, source, n, right, left = arguments
+        kind = vector(I32, 8)
+        down, up = _repeated(b, right, 8), _repeated(b, left, 8)
+        loop = Loop(b, number(0), n, number(8), [])
+        to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I32)
+        value = b.shl(b.ashr(load(b, of, kind), down), up)
+        store(b, b.add(load(b, to, kind), value), to)
+        loop.close([])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp, types.int32, types.int32), generate
+
+
+@intrinsic
+def add_words(context, target, source, n):
+    """Add ``n`` words of 32 bits, a multiple of 8 and not 0, to those at ``target``."""
+
+    def generate(context, b, signature, arguments):
+        target, source, n = arguments
+        kind = vector(I32, 8)
+        loop = Loop(b, number(0), n, number(8), [])
+        to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I32)
+        store(b, b.add(load(b, to, kind), load(b, of, kind)), to)
+        loop.close([])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), generate
+
+
+def _lister(some):
+    @intrinsic
+    def write_events(context, words, chosen, n_words, events, position):
+        """Write the places of bits set in words (and in ``chosen``) from ``position`` on.
+
+        Returns the end, beyond which up to ``BITS_AT_ONCE - 1`` numbers are written.
+        """
+
+        def generate(context, b, signature, arguments):
+            words, chosen, n_words, events, position = arguments
+            count = _intrinsic(b, "llvm.ctpop.i64", I64, [I64])
+            trailing = _intrinsic(b, "llvm.cttz.i64", I64, [I64, BIT])
+            loop = Loop(b, number(0), n_words, number(1), [position])
+            word = b.load(address(b, words, loop.i, I64))
+            if some:
+                word = b.and_(word, b.load(address(b, chosen, loop.i, I64)))
+            first = b.trunc(b.mul(loop.i, number(64)), I32)
+            end = b.add(loop.values[0], b.call(count, [word]))
+            start, following = b.block, b.append_basic_block("next")
+            busy = b.append_basic_block("busy")
+            b.cbranch(b.icmp_signed("==", word, number(0)), following, busy)
+            b.position_at_end(busy)
+            left, at = b.phi(I64), b.phi(I64)
+            left.add_incoming(word, start)
+            at.add_incoming(loop.values[0], start)
+            rest = left
+            for k in range(BITS_AT_ONCE):
+                place = b.trunc(b.call(trailing, [rest, ir.Constant(BIT, 0)]), I32)
+                b.store(b.add(first, place), address(b, events, b.add(at, number(k)), I32))
+                rest = b.and_(rest, b.sub(rest, number(1)))
+            left.add_incoming(rest, busy)
+            at.add_incoming(b.add(at, number(BITS_AT_ONCE)), busy)
+            b.cbranch(b.icmp_signed("!=", rest, number(0)), busy, following)
+            b.position_at_end(following)
+            loop.close([end])
+            return end
+
+        return types.intp(*[types.intp] * 5), generate
+
+    return write_events
+
+
+write_all, write_chosen = _lister(False), _lister(True)

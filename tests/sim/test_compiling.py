@@ -1,0 +1,74 @@
+"""Where compiled loops are kept, and when they are made anew."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+from hetlava.sim import compiling
+
+
+def double(x):
+    return 2 * x
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A folder of sources that stands for the package, and a cache of the user's beside it."""
+    sources = tmp_path / "sim"
+    sources.mkdir()
+    for name in ("compiling.py", "loops.py"):
+        shutil.copy(Path(compiling.__file__), sources / name)
+    monkeypatch.setattr(compiling, "__file__", str(sources / "compiling.py"))
+    monkeypatch.setattr(compiling.inspect, "getfile", lambda _: str(sources / "loops.py"))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(compiling, "_user_cache", lambda: tmp_path / "user")
+    return sources
+
+
+def test_programs_are_kept_beside_their_sources(package):
+    assert compiling.cache_folder(double).parent == package / "__pycache__"
+
+
+def test_a_change_in_any_source_makes_them_anew(package):
+    before = compiling.cache_folder(double)
+    (package / "other.py").write_text("LIMIT = 3")
+    between = compiling.cache_folder(double)
+    (package / "other.py").write_text("LIMIT = 4")
+    assert len({before, between, compiling.cache_folder(double)}) == 3
+
+
+def test_a_read_only_installation_keeps_them_in_the_users_cache(package, tmp_path):
+    (package / "__pycache__").write_text("no folder can be made here, not even by root")
+    assert compiling.cache_folder(double).parent == tmp_path / "user"
+
+
+def test_loops_compile_where_no_cache_can_be_written(package, tmp_path):
+    (package / "__pycache__").write_text("")
+    (tmp_path / "user").write_text("")
+    assert compiling.cache_folder(double) is None
+    assert compiling.compiled(double)(2) == 4
+
+
+def test_numba_is_told_where_by_its_own_variable(package, tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "elsewhere"))
+    assert compiling.cache_folder(double).parent == tmp_path / "elsewhere"
+
+
+def test_a_second_process_takes_the_program_from_the_disk(tmp_path):
+    module = tmp_path / "loops.py"
+    module.write_text(
+        "from hetlava.sim.compiling import compiled\n"
+        "@compiled\ndef triple(x):\n    return 3 * x\n"
+        "assert triple(2) == 6\n"
+        "print(sum(triple.stats.cache_hits.values()))\n"
+    )
+    command = [sys.executable, str(module)]
+    hits = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        for _ in range(2)
+    ]
+    assert hits == ["0", "1"]
