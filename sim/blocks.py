@@ -170,7 +170,12 @@ class Block:
             listing.add_synops(*tables, q, rows, neurons, synops)
         if self.memory is not None:
             self._remember(self.memory)
-        return Output(trains=self.trains, synops=synops, seconds=seconds)
+        return Output(
+            trains=self.trains,
+            synops=synops,
+            first_sample=int(self.table[col.FIRST_SAMPLE]),
+            seconds=seconds,
+        )
 
     def _attach(self, w: int, looped: range) -> None:
         """Say where the events of wire w are, making the list of late ones where it is needed."""

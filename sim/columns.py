@@ -28,6 +28,7 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     FIRST_WIRE,  # of those that lead here
     LAST_WIRE,
     FAN_OUT_AT,  # synapses of each neuron
+    START,  # first step that the neurons take
     RESET_EVERY,  # steps, 0 for never
     RESET_AT,  # remainder of the step, counted from 1, before which there is a reset
     HISTORY,  # steps before the present one of which the spikes are needed
@@ -37,7 +38,7 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     TAME,  # no current has left its word
     U_AT,  # where to record
     V_AT,
-) = range(31)
+) = range(32)
 SOURCE_COLUMNS = V_AT + 1
 
 (  # of a wire

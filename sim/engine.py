@@ -3,28 +3,16 @@
 import os
 import time
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
-from hetlava.arrays import AnyArray, Int
 from hetlava.errors import ValidationError
 from hetlava.events import Events
 from hetlava.quantised import QuantisedNetwork
-from hetlava.recording import Recording, score
-from hetlava.sim import columns as col
+from hetlava.recording import Recording
 from hetlava.sim import reference
-from hetlava.sim.trains import Output, Recorder, Train
+from hetlava.sim.outputs import batch_of, recorder_for
+from hetlava.sim.trains import Memory
 from hetlava.sim.wiring import Prepared, lay_out
-
-if TYPE_CHECKING:
-    from hetlava.sim.blocks import Block
-
-A = TypeVar("A", bound=AnyArray)
-
-BLOCK = 32  # samples handed to a thread at once, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,41 +22,55 @@ class Engine:
     Attributes
     ----------
     net : QuantisedNetwork
-    prepared : Prepared
-        The same network in tables.
+    prepared : Prepared or None
+        The same network in tables; None for one that only the reference runs.
+    beyond : str
+        What of the network the compiled loops lack, if anything.
     """
 
     net: QuantisedNetwork
-    prepared: Prepared
+    prepared: Prepared | None
+    beyond: str = ""
 
     def run(
         self, inputs: Events, *, probes: Collection[str] = (), threads: int | None = None
     ) -> Recording:
         """Run a batch; parameters, result and errors as for :func:`run`."""
         reference.check_run(self.net.n_inputs, inputs, probes)
-        threads = _thread_count(threads)
+        n_threads = thread_count(threads)
+        details = {"by-reference": self.beyond}
         try:
-            from hetlava.sim.blocks import Block
+            if self.prepared is not None:
+                return self.record(inputs, probes=probes, threads=n_threads)
         except ImportError as error:  # no numba for this Python: slower, the same numbers
-            slow = reference.run(self.net, inputs, probes=probes)
-            return replace(slow, target="engine", details={"without-numba": str(error)})
+            details = {"without-numba": str(error)}
+        return replace(
+            reference.run(self.net, inputs, probes=probes), target="engine", details=details
+        )
+
+    def record(
+        self,
+        inputs: Events,
+        *,
+        probes: Collection[str],
+        threads: int,
+        memories: Sequence[Memory] | None = None,
+    ) -> Recording:
+        """Run on from what is in the memories, which change, or from rest."""
+        from hetlava.sim.runs import Batch, run_blocks
+
+        if self.prepared is None:
+            raise ValidationError(f"the engine lacks {self.beyond}")
+        reference.check_run(self.net.n_inputs, inputs, probes)
         start = time.perf_counter()
-        order = self.prepared.names
-        recorder = _recorder(self.net, order, inputs, probes)
-        outputs = _run_blocks(Block, self.prepared, inputs, recorder, threads)
-        spikes = dict(zip(order, _join(self.prepared, inputs, outputs), strict=True))
-        u, v = _named(order, recorder.u), _named(order, recorder.v)
-        net, names = self.net, tuple(p.name for p in self.net.populations)
+        recorder = recorder_for(self.net, self.prepared.names, inputs, probes)
+        outputs = run_blocks(Batch(self.prepared, inputs, recorder, threads), memories)
+        parts = batch_of(self.net, self.prepared, inputs, outputs, recorder)
         return Recording(
             target="engine",
             provenance="simulated",
-            names=names,
-            spikes=tuple(spikes[n] for n in names),
-            u=tuple(u[n] for n in names) if "u" in probes else (),
-            v=tuple(v[n] for n in names) if "v" in probes else (),
-            scores=score(net.readout, spikes[net.output], v.get(net.output)),
+            **parts._asdict(),
             seconds=time.perf_counter() - start,
-            synops=np.concatenate([np.zeros(0, np.int64), *(o.synops for o in outputs)]),
             details={"threads": threads},
         )
 
@@ -82,6 +84,9 @@ def prepare(net: QuantisedNetwork) -> Engine:
         If a population has more sources than sums of 32 bits allow, or neurons of a model that
         the engine lacks.
     """
+    beyond = [p.registers.model for p in net.populations if p.registers.in_order]
+    if beyond:
+        return Engine(net=net, prepared=None, beyond=f"{beyond[0]} neurons")
     return Engine(net=net, prepared=lay_out(net))
 
 
@@ -113,7 +118,14 @@ def run(
     return prepare(net).run(inputs, probes=probes, threads=threads)
 
 
-def _thread_count(threads: int | None) -> int:
+def thread_count(threads: int | None) -> int:
+    """Return how many threads are meant, by default one per processor that may be used.
+
+    Raises
+    ------
+    ValidationError
+        If it is below 1.
+    """
     if threads is None:
         return (
             len(os.sched_getaffinity(0))
@@ -123,86 +135,3 @@ def _thread_count(threads: int | None) -> int:
     if threads < 1:
         raise ValidationError(f"threads is {threads}, expected at least 1")
     return threads
-
-
-def _run_blocks(
-    block: type["Block"], prepared: Prepared, inputs: Events, recorder: Recorder, threads: int
-) -> list[Output]:
-    n, n_steps = inputs.n_samples, inputs.n_steps
-    length = min(BLOCK, max(1, -(-n // (2 * threads)))) if threads > 1 else BLOCK
-    stop = np.zeros(1, np.uint8)
-
-    def one(first: int) -> Output:
-        size = min(length, n - first)
-        rows = inputs.indptr[first * n_steps : (first + size) * n_steps + 1]
-        train = Train(rows, inputs.index, inputs.values)
-        run = block(prepared, train, (size, n_steps), memory=None, stop=stop)
-        run.record(recorder, first, 0)
-        return run.run()
-
-    starts = range(0, n, length)
-    if min(threads, len(starts)) > 1:
-        with ThreadPoolExecutor(min(threads, len(starts))) as pool:
-            return list(pool.map(one, starts))
-    return [one(first) for first in starts]
-
-
-def _join(prepared: Prepared, inputs: Events, outputs: Sequence[Output]) -> list[Events]:
-    """Return the events of every population over all samples."""
-    events = []
-    for p, width in enumerate(prepared.source_table[1:, col.WIDTH]):
-        trains = [output.trains[p + 1] for output in outputs]
-        rows, index, values = _joined(trains)
-        events.append(
-            Events(
-                n_samples=inputs.n_samples,
-                n_steps=inputs.n_steps,
-                n_neurons=int(width),
-                indptr=_frozen(rows),
-                index=_frozen(index),
-                values=None if values is None else _frozen(values),
-            )
-        )
-    return events
-
-
-def _joined(trains: Sequence[Train]) -> Train:
-    if len(trains) == 1:
-        (only,) = trains
-        values = None if only.values is None else only.values.copy()
-        return Train(only.rows, only.neurons.copy(), values)
-    starts = np.cumsum([0, *(train.neurons.size for train in trains)])
-    rows = [train.rows[1:] + start for train, start in zip(trains, starts, strict=False)]
-    sent = [train.values for train in trains if train.values is not None]
-    return Train(
-        np.concatenate([np.zeros(1, np.int64), *rows]),
-        np.concatenate([np.zeros(0, np.int32), *(train.neurons for train in trains)]),
-        np.concatenate(sent) if sent else None,
-    )
-
-
-def _frozen(array: A) -> A:
-    array.flags.writeable = False
-    return array
-
-
-def _named(names: Sequence[str], traces: Sequence[Int | None]) -> dict[str, Int]:
-    return {name: x for name, x in zip(names, traces, strict=True) if x is not None}
-
-
-def _recorder(
-    net: QuantisedNetwork, order: Sequence[str], inputs: Events, probes: Collection[str]
-) -> Recorder:
-    """Return room for the traces that are probed, and for the voltage that the readout needs."""
-    shape = (inputs.n_steps, inputs.n_samples)
-    needs_v = net.readout != "spike-count"
-
-    def room(wanted: bool, name: str) -> Int | None:
-        n = net.population(name).registers.n
-        return np.empty((*shape, n), np.int32) if wanted else None
-
-    return Recorder(
-        u=[room("u" in probes, name) for name in order],
-        v=[room("v" in probes or (needs_v and name == net.output), name) for name in order],
-        all_samples=inputs.n_samples,
-    )

@@ -78,7 +78,9 @@ def _run_loop(sources, wires, run, first_p, last_p):
 def _advance(sources, wires, run, p, first, n, sample, t):
     """Bring places ``first .. first + n`` of a population through a step."""
     bound = receive(sources, wires, run, p, first, n, sample, t)
-    if sources[p + 1, col.MODEL] == CUBA:
+    if run[col.STEPS_BEFORE] + t < sources[p + 1, col.START]:
+        _wait(sources, run, p, first, n, sample, t)
+    elif sources[p + 1, col.MODEL] == CUBA:
         sources[p + 1, col.TAME] &= bound < BOUND
         _update_cuba(sources, run, p, first, n, sample, t)
     else:
@@ -129,6 +131,17 @@ def _rest(sources, run, p, first, n, sample):
         else:
             vec.clear(to, WORD * n)
     return vec.CAN_ROUND
+
+
+@inlined
+def _wait(sources, run, p, first, n, sample, t):
+    """Stay at rest and send nothing."""
+    _rest(sources, run, p, first, n, sample)
+    row = spikes_row(sources, run, p + 1, sample, t)
+    if sources[p + 1, col.NEURON_AT]:
+        vec.clear(row, BYTES * sources[p + 1, col.WORDS])
+    else:
+        vec.clear(row + BYTES * (first // LANES), BYTES * ((n + LANES - 1) // LANES))
 
 
 @inlined

@@ -48,6 +48,7 @@ class Output:
 
     trains: list[Train]
     synops: Int64
+    first_sample: int = 0
     seconds: list[float] = field(default_factory=list)  # of every group
 
 
@@ -58,3 +59,4 @@ class Recorder:
     u: Sequence[Int | None]
     v: Sequence[Int | None]
     all_samples: int
+    probes: tuple[str, ...] = ()

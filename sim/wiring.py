@@ -159,7 +159,7 @@ def _populations(
         rest.append(_by_place(made.rest, at, ()))
         if np.any(rest[-1]):
             row[col.REST_AT] = keep.address(rest[-1])
-        row[col.RESET_EVERY] = p.reset_interval
+        row[col.START], row[col.RESET_EVERY] = p.start, p.reset_interval
         row[col.RESET_AT] = p.reset_offset % max(1, p.reset_interval)
     return tuple(rest)
 

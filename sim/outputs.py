@@ -1,0 +1,113 @@
+"""From the outputs of blocks to a recording of the whole batch."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from hetlava.arrays import AnyArray, Float, Int, Int64
+from hetlava.events import Events
+from hetlava.quantised import QuantisedNetwork
+from hetlava.recording import score
+from hetlava.sim import columns as col
+from hetlava.sim.trains import Output, Recorder, Train
+from hetlava.sim.wiring import Prepared
+
+A = TypeVar("A", bound=AnyArray)
+
+
+class Parts(NamedTuple):
+    """What a recording is made of, as in :class:`hetlava.recording.Recording`."""
+
+    names: tuple[str, ...]
+    spikes: tuple[Events, ...]
+    u: tuple[Int, ...]
+    v: tuple[Int, ...]
+    scores: Float
+    synops: Int64
+
+
+def batch_of(
+    net: QuantisedNetwork,
+    prepared: Prepared,
+    inputs: Events,
+    outputs: Sequence[Output],
+    recorder: Recorder,
+) -> Parts:
+    """Join the outputs of all blocks."""
+    order, names = prepared.names, tuple(p.name for p in net.populations)
+    spikes = dict(zip(order, _join(prepared, inputs, outputs), strict=True))
+    u, v = _named(order, recorder.u), _named(order, recorder.v)
+    synops = np.zeros(inputs.n_samples, np.int64)
+    for output in outputs:  # several of a sample that was run in slices
+        synops[output.first_sample : output.first_sample + output.synops.size] += output.synops
+    return Parts(
+        names=names,
+        spikes=tuple(spikes[n] for n in names),
+        u=tuple(u[n] for n in names) if "u" in recorder.probes else (),
+        v=tuple(v[n] for n in names) if "v" in recorder.probes else (),
+        scores=score(net.readout, spikes[net.output], v.get(net.output)),
+        synops=synops,
+    )
+
+
+def _join(prepared: Prepared, inputs: Events, outputs: Sequence[Output]) -> list[Events]:
+    """Return the events of every population over all samples."""
+    events = []
+    for p, width in enumerate(prepared.source_table[1:, col.WIDTH]):
+        trains = [output.trains[p + 1] for output in outputs]
+        rows, index, values = _joined(trains)
+        events.append(
+            Events(
+                n_samples=inputs.n_samples,
+                n_steps=inputs.n_steps,
+                n_neurons=int(width),
+                indptr=_frozen(rows),
+                index=_frozen(index),
+                values=None if values is None else _frozen(values),
+            )
+        )
+    return events
+
+
+def _joined(trains: Sequence[Train]) -> Train:
+    if len(trains) == 1:
+        (only,) = trains
+        values = None if only.values is None else only.values.copy()
+        return Train(only.rows, only.neurons.copy(), values)
+    starts = np.cumsum([0, *(train.neurons.size for train in trains)])
+    rows = [train.rows[1:] + start for train, start in zip(trains, starts, strict=False)]
+    sent = [train.values for train in trains if train.values is not None]
+    return Train(
+        np.concatenate([np.zeros(1, np.int64), *rows]),
+        np.concatenate([np.zeros(0, np.int32), *(train.neurons for train in trains)]),
+        np.concatenate(sent) if sent else None,
+    )
+
+
+def _frozen(array: A) -> A:
+    array.flags.writeable = False
+    return array
+
+
+def _named(names: Sequence[str], traces: Sequence[Int | None]) -> dict[str, Int]:
+    return {name: x for name, x in zip(names, traces, strict=True) if x is not None}
+
+
+def recorder_for(
+    net: QuantisedNetwork, order: Sequence[str], inputs: Events, probes: Collection[str]
+) -> Recorder:
+    """Return room for the traces that are probed, and for the voltage that the readout needs."""
+    shape = (inputs.n_steps, inputs.n_samples)
+    needs_v = net.readout != "spike-count"
+
+    def room(wanted: bool, name: str) -> Int | None:
+        n = net.population(name).registers.n
+        return np.empty((*shape, n), np.int32) if wanted else None
+
+    return Recorder(
+        u=[room("u" in probes, name) for name in order],
+        v=[room("v" in probes or (needs_v and name == net.output), name) for name in order],
+        all_samples=inputs.n_samples,
+        probes=tuple(probes),
+    )

@@ -1,0 +1,111 @@
+"""A batch in blocks of samples, and long runs in slices of steps, over threads that can be stopped.
+
+Compiled loops do not hear of Ctrl-C. Where a run takes long they work in threads of their own, so
+that the one that waits hears it, and tells them to stop after the present step.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from hetlava.arrays import AnyArray
+from hetlava.events import Events
+from hetlava.sim import columns as col
+from hetlava.sim.blocks import Block, no_memory
+from hetlava.sim.placing import LANES
+from hetlava.sim.trains import Memory, Output, Recorder, Train
+from hetlava.sim.wiring import Prepared
+
+BLOCK = 32  # samples handed to a thread at once, at most
+SLICE_BYTES = 1 << 26  # of spikes as bits and of messages that a thread holds
+SHORT = 1 << 20  # steps of neurons that take less than a tenth of a second
+
+
+class Batch(NamedTuple):
+    """What is run: spikes, where traces go, and how many threads there are."""
+
+    prepared: Prepared
+    inputs: Events
+    recorder: Recorder
+    threads: int
+
+
+def run_blocks(batch: Batch, memories: Sequence[Memory] | None = None) -> list[Output]:
+    """Run a batch; the outputs are those of consecutive samples, or of a sample's slices.
+
+    Parameters
+    ----------
+    memories : sequence of Memory, optional
+        Of the blocks that :func:`blocks_of` names, changed by the run; from rest if not given.
+    """
+    stop = np.zeros(1, np.uint8)
+    blocks = blocks_of(batch.prepared, batch.inputs.n_samples, batch.inputs.n_steps, batch.threads)
+    if memories is not None:
+        blocks = _blocks_like(memories)
+    kept: Sequence[Memory | None] = memories or [None] * len(blocks)
+    work = [(block, memory, stop) for block, memory in zip(blocks, kept, strict=True)]
+    size = int(batch.prepared.source_table[:, col.SIZE].sum())
+    brief = batch.inputs.n_samples * batch.inputs.n_steps * size < SHORT
+    if brief and min(batch.threads, len(blocks)) < 2:
+        return [out for task in work for out in _run_block(batch, *task)]
+    return _in_threads(lambda task: list(_run_block(batch, *task)), work, batch.threads, stop)
+
+
+def _in_threads(
+    run: Callable[[tuple[range, Memory | None, AnyArray]], list[Output]],
+    work: Sequence[tuple[range, Memory | None, AnyArray]],
+    threads: int,
+    stop: AnyArray,
+) -> list[Output]:
+    with ThreadPoolExecutor(max(1, min(threads, len(work)))) as pool:
+        try:
+            return [out for outputs in list(pool.map(run, work)) for out in outputs]
+        except BaseException:
+            stop[0] = 1
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def blocks_of(prepared: Prepared, n_samples: int, n_steps: int, threads: int) -> list[range]:
+    """Return which samples are run together."""
+    shared = -(-n_samples // (2 * threads)) if threads > 1 else n_samples
+    length = max(1, min(BLOCK, shared, SLICE_BYTES // (n_steps * _row_bytes(prepared))))
+    return [range(k, min(k + length, n_samples)) for k in range(0, n_samples, length)]
+
+
+def _blocks_like(memories: Sequence[Memory]) -> list[range]:
+    ends = np.cumsum([0, *(len(memory.state) for memory in memories)])
+    return [range(int(a), int(b)) for a, b in zip(ends, ends[1:], strict=False)]
+
+
+def _row_bytes(prepared: Prepared) -> int:
+    """Return what the spikes of a step take."""
+    words = prepared.source_table[:, col.WORDS]
+    bits = 8 * int(words.sum())
+    return bits + 4 * LANES * int(words[np.array(prepared.graded)].sum())
+
+
+def _run_block(
+    batch: Batch, block: range, memory: Memory | None, stop: AnyArray
+) -> Iterator[Output]:
+    """Run some samples, a single one slice by slice where its spikes would fill the memory."""
+    inputs, n_steps = batch.inputs, batch.inputs.n_steps
+    longest = max(1, SLICE_BYTES // _row_bytes(batch.prepared))
+    if len(block) > 1 or longest >= n_steps:
+        longest = n_steps
+    elif memory is None:
+        memory = no_memory(batch.prepared, 1, graded_input=inputs.values is not None)
+    first = block.start * n_steps
+    for start in range(0, n_steps, longest):
+        steps = min(longest, n_steps - start)
+        rows = inputs.indptr[first + start : first + start + len(block) * steps + 1]
+        shape = len(block), steps
+        values = inputs.values
+        if values is None and memory is not None:
+            values = np.ones(inputs.n_events, np.int32)  # those of another chunk may differ
+        train = Train(rows, inputs.index, values)
+        run = Block(batch.prepared, train, shape, memory=memory, stop=stop)
+        run.record(batch.recorder, block.start, start)
+        yield run.run()
