@@ -12,7 +12,7 @@ from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import from_dense
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
-from hetlava.sim import engine, reference, wiring
+from hetlava.sim import engine, reference, runs, wiring
 
 COMPARED = ("names", "spikes", "u", "v", "scores", "synops")
 
@@ -120,7 +120,7 @@ def test_samples_in_many_blocks_are_joined_in_order(monkeypatch, random_network,
     net, _ = random_network(np.random.default_rng(8))
     inputs = from_dense(rng.random((net.n_steps, 40, net.n_inputs)) < 0.5)
     expected = reference.run(net, inputs, probes=("u", "v"))
-    monkeypatch.setattr(engine, "BLOCK", 3)
+    monkeypatch.setattr(runs, "BLOCK", 3)
     assert_same(engine.run(net, inputs, probes=("u", "v"), threads=1), expected)
     assert_same(engine.run(net, inputs, probes=("u", "v"), threads=2), expected)
 
@@ -147,7 +147,7 @@ def test_more_sources_than_a_sum_can_hold_are_refused(monkeypatch):
 
 def test_without_numba_the_reference_answers_and_the_recording_says_so(monkeypatch, random_network):
     net, inputs = random_network(np.random.default_rng(1))
-    monkeypatch.setitem(sys.modules, "hetlava.sim.blocks", None)
+    monkeypatch.setitem(sys.modules, "hetlava.sim.runs", None)
     recording = engine.run(net, inputs, probes=("u", "v"))
     assert recording.target == "engine" and "without-numba" in recording.details
     assert_same(recording, reference.run(net, inputs, probes=("u", "v")))
