@@ -7,6 +7,7 @@ from types import MappingProxyType
 from hetlava.chips import CHIPS, OTHERS
 from hetlava.errors import ValidationError
 from hetlava.hardware.interface import Target
+from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
 
 TARGETS: Mapping[str, str] = MappingProxyType(
@@ -48,8 +49,13 @@ def target(name: str) -> Target:
     return others[name]
 
 
-def target_of(net: QuantisedNetwork) -> Target:
-    """Return the simulator of the chip that a network was rounded for, listed or not."""
+def target_of(net: Network | QuantisedNetwork) -> Target:
+    """Return the simulator of the chip that a network was rounded for, listed or not.
+
+    A float network runs on the target ``float``.
+    """
+    if isinstance(net, Network):
+        return target("float")
     if net.chip in (*CHIPS, *OTHERS):
         return target(net.chip)
     from hetlava.hardware.simulators import simulator

@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from hetlava.datasets.recordings import Recordings
 from hetlava.events import Events
 from hetlava.executor import map_over, threads_each
 from hetlava.hardware.interface import Target
+from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.tally import Tally, tally
@@ -24,9 +26,9 @@ class Job:
 
     Attributes
     ----------
-    net : QuantisedNetwork
+    net : Network or QuantisedNetwork
     target : str or None
-        Name of the target; None for the simulator of the network's chip.
+        Name of the target; None for the simulator of the network's chip, of a float one ``float``.
     device : str or None
         A device of the torch engine instead of the target.
     lava_python : path, optional
@@ -35,19 +37,22 @@ class Job:
     probes : tuple of str
     threads : int or None
         Threads of each worker.
+    seed : int
+        Of what differs from run to run, on targets with noise.
     counts : bool
         Whether the work is counted, which takes traces of v for the while.
     keep : bool
         Whether recordings are wanted, or only what they sum up to.
     """
 
-    net: QuantisedNetwork
+    net: Network | QuantisedNetwork
     target: str | None = None
     device: str | None = None
     lava_python: Path | None = None
     lava_patience: float = 300.0
     probes: tuple[str, ...] = ()
     threads: int | None = None
+    seed: int = 0
     counts: bool = False
     keep: bool = False
 
@@ -57,13 +62,15 @@ class Job:
             from hetlava.hardware.torch_simulator import torch_target
 
             return torch_target(self.device)
-        if self.target is None and self.lava_python is None:
-            from hetlava.hardware.targets import target_of
+        from hetlava.hardware.targets import target_of
 
+        if self.target is None and self.lava_python is None:
             return target_of(self.net)
         from hetlava.hardware.lava_elsewhere import located
 
-        return located([self.target or self.net.chip], self.lava_python, self.lava_patience)[0]
+        return located(
+            [self.target or target_of(self.net).name], self.lava_python, self.lava_patience
+        )[0]
 
 
 def blocks(recordings: Recordings, dt: float, n_steps: int, size: int) -> Iterator[Events]:
@@ -114,7 +121,9 @@ def _ready(job: Job, threads: int | None) -> Ready:
 
     def run(inputs: Events) -> tuple[Tally, Recording | None]:
         probes = {*job.probes, "v"} if job.counts else job.probes
-        recording = target.run(job.net, inputs, probes=probes, threads=threads)
+        # a block has noise of its own, whoever runs it: by what is in it
+        seed = crc32(inputs.index.tobytes(), job.seed)
+        recording = target.run(job.net, inputs, seed=seed, probes=probes, threads=threads)
         work = count(job.net, inputs, recording) if job.counts else None
         if "v" not in job.probes:
             recording = replace(recording, v=())
@@ -127,7 +136,7 @@ def _run_block(run: Ready, inputs: Events) -> tuple[Tally, Recording | None]:
     return run(inputs)
 
 
-def _silence(net: QuantisedNetwork) -> Events:
+def _silence(net: Network | QuantisedNetwork) -> Events:
     return Events(
         n_samples=1,
         n_steps=net.n_steps,

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hetlava.arrays import Int64
+    from hetlava.network import Network
     from hetlava.quantised import QuantisedNetwork
     from hetlava.tally import Tally
 
 
 def show_estimate(
     whole: "Tally",
-    net: "QuantisedNetwork",
+    net: "Network | QuantisedNetwork",
     labels: "Int64",
     preset: str | None,
     json: Path | None,

@@ -19,7 +19,6 @@ from hetlava.cli.options import (
     LavaPython,
     LavaTimeout,
     Limit,
-    NetFile,
     ReadOut,
     Split,
     Steps,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from hetlava.datasets.recordings import Recordings
     from hetlava.network import Plain
     from hetlava.partial_run import PartialRun
+    from hetlava.quantised import QuantisedNetwork
     from hetlava.recording import Recording
     from hetlava.streaming import Job
     from hetlava.tally import Tally
@@ -60,7 +60,9 @@ Json = Annotated[Path | None, typer.Option(help="Write what came of it as JSON."
 
 
 def run(
-    net: NetFile,
+    net: Annotated[
+        Path, typer.Argument(help="A quantised network, model.net; for targets of floats model.pt.")
+    ],
     data: Data = "digits",
     split: Split = "test",
     limit: Limit = None,
@@ -84,14 +86,15 @@ def run(
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
 ) -> None:
-    """Run a quantised network over a data set: accuracy, spikes, synaptic operations, time."""
-    from hetlava.cli.chips import as_on
+    """Run a network over a data set: accuracy, spikes, synaptic operations, time."""
+    from hetlava.cli.chips import read_to_run
     from hetlava.cli.estimates import show_estimate
     from hetlava.cli.net_files import NetOptions
     from hetlava.cli.samples import load_recordings
     from hetlava.errors import ValidationError
     from hetlava.hardware.energy_presets import energy_preset
     from hetlava.partial_run import PartialRun
+    from hetlava.quantised import QuantisedNetwork
     from hetlava.streaming import Job
 
     probes = tuple(filter(None, probe.split(",")))
@@ -107,9 +110,11 @@ def run(
         energy_preset(energy)  # before hours of running
         if resume:
             raise ValidationError("--energy counts while it runs; leave out --resume")
-    quantised = as_on(NetOptions(dt, steps, readout, as_netx).read(net), chip)
+    network = read_to_run(net, chip, NetOptions(dt, steps, readout, as_netx))
+    if profile and not isinstance(network, QuantisedNetwork):
+        raise ValidationError("--profile times the engine of integers; give a .net file")
     job = Job(
-        net=quantised,
+        net=network,
         target=target,
         device=device,
         lava_python=lava_python,
@@ -120,7 +125,7 @@ def run(
         keep=out is not None,
     )
     name = job.located().name
-    recordings = load_recordings(quantised, data, split, limit)
+    recordings = load_recordings(network, data, split, limit)
     identity: dict[str, Plain] = {
         "network": hashlib.sha256(net.read_bytes()).hexdigest(),
         "samples": _fingerprint(recordings),
@@ -131,8 +136,8 @@ def run(
     partial = None if out is None else PartialRun(out, identity, resume=resume)
     whole = _run(job, recordings, batch, partial, workers=workers, dask=dask)
     show_estimate(whole, job.net, recordings.labels, energy, json)
-    if profile:
-        _profile(job, recordings, batch)
+    if profile and isinstance(network, QuantisedNetwork):
+        _profile(network, recordings, batch)
 
 
 def _fingerprint(recordings: "Recordings") -> str:
@@ -198,7 +203,7 @@ def _throughput(arrivals: list[tuple[float, int]]) -> float:
     return samples / max(arrivals[-1][0] - arrivals[0][0], 1e-9)
 
 
-def _profile(job: "Job", recordings: "Recordings", batch: int) -> None:
+def _profile(net: "QuantisedNetwork", recordings: "Recordings", batch: int) -> None:
     """Print where the time of the first batch goes."""
     from rich.console import Console
 
@@ -206,8 +211,8 @@ def _profile(job: "Job", recordings: "Recordings", batch: int) -> None:
     from hetlava.sim.profiling import profile
     from hetlava.streaming import blocks
 
-    inputs = next(blocks(recordings, job.net.dt, job.net.n_steps, batch))
-    Console().print(profile_table(profile(job.net, inputs), inputs.n_samples))
+    inputs = next(blocks(recordings, net.dt, net.n_steps, batch))
+    Console().print(profile_table(profile(net, inputs), inputs.n_samples))
 
 
 def _stop(done: int, n: int, partial: "PartialRun | None") -> None:

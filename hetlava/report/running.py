@@ -5,22 +5,27 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
+from hetlava.network import Network
 from hetlava.parity import Interval
 from hetlava.quantised import QuantisedNetwork
 from hetlava.report.tables import interval, table
 from hetlava.sim.profiling import LayerProfile
 from hetlava.tally import Tally
+from hetlava.work import n_synapses
 
 
 def tally_tables(
-    whole: Tally, accuracy: Interval, net: QuantisedNetwork, samples_per_second: float
+    whole: Tally,
+    accuracy: Interval,
+    net: Network | QuantisedNetwork,
+    samples_per_second: float,
 ) -> list[Table]:
     """Return what a run gave: accuracy, work and time per sample, spikes per layer.
 
     ``samples_per_second`` is NaN where it is not known.
     """
     n, n_steps = whole.n_samples, whole.n_steps
-    dense = sum(q.shape[0] * q.fan_in for q in net.projections) * n_steps
+    dense = sum(map(n_synapses, net.projections)) * n_steps
     layers = [
         (name, size, f"{spikes / n:.1f}", f"{1e2 * spikes / (n * n_steps * size):.2f}")
         for name, size, spikes in zip(whole.names, whole.neurons, whole.spikes, strict=True)

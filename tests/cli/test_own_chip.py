@@ -119,3 +119,18 @@ def test_what_does_not_fit_xylo_is_listed(hetlava, model):
     assert outcome.code == 2 and "64 inputs, the chip has 16" in outcome.err
     assert "10 output neurons, the chip has 8" in outcome.err
     assert not model.with_suffix(".net").exists()
+
+
+def test_a_float_network_runs_on_targets_of_floats(hetlava, model, net_file):
+    ran = hetlava("run", model, "--limit", 4)
+    assert ran.code == 0 and "float (reference)" in ran.out
+    ran = hetlava("run", model, "--limit", 4, "--target", "bss2-sim", "--energy", "brainscales2")
+    assert ran.code == 0 and "bss2-sim (simulated)" in ran.out and "BrainScaleS-2" in ran.out
+    ran = hetlava("run", model, "--limit", 4, "--target", "loihi2-sim")
+    assert ran.code == 2 and "is a float one, it takes integers" in ran.err
+    ran = hetlava("run", net_file, "--limit", 4, "--target", "float")
+    assert ran.code == 2 and "is an integer one, it takes floats" in ran.err
+    ran = hetlava("run", model, "--chip", "loihi1")
+    assert ran.code == 2 and "--chip takes integers" in ran.err
+    ran = hetlava("run", model, "--profile")
+    assert ran.code == 2 and "give a .net file" in ran.err
