@@ -6,7 +6,9 @@ import numpy as np
 
 from hetlava.arrays import Int
 from hetlava.chips import ChipSpec
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import UnsupportedError
+from hetlava.hardware.kernel_packing import Kernel
 from hetlava.hardware.packing_bounds import misfits
 from hetlava.hardware.packing_demand import (
     RESOURCES,
@@ -21,6 +23,7 @@ from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.rules import Violation
 
+KERNEL_SYNAPSES_MAX = 1 << 23  # beyond, lists of synapses are not compared with each other
 UNITS = ("neurons", "decay profiles", "thresholds", "bits of synapses", "input axons", "axons")
 CURES = {
     "synapse memory": "prune its synapses, or use fewer weight bits",
@@ -100,8 +103,30 @@ def _incoming(
     for q in net.projections:
         if q.target == p.name:
             rows = q.rows()
-            found.append(Incoming(rows.indptr, rows.post, *encodings(chip, q, most)))
+            dense, sparse = encodings(chip, q, most)
+            repeats = isinstance(q, QuantisedConvolution)
+            found.append(Incoming(rows.indptr, rows.post, dense, sparse, repeats))
     return found
+
+
+def kernels_of(
+    net: QuantisedNetwork, name: str, chip: ChipSpec, limits: Limits
+) -> list[Kernel] | None:
+    """Return the synapses onto a population if all are convolutions of bearable size."""
+    incoming = [q for q in net.projections if q.target == name]
+    if not incoming or not all(isinstance(q, QuantisedConvolution) for q in incoming):
+        return None
+    if sum(int(q.fan_out().sum()) for q in incoming) > KERNEL_SYNAPSES_MAX:
+        return None
+    most = min(limits.neurons, net.population(name).registers.n)
+    kernels = []
+    for q in incoming:
+        rows = q.rows()
+        pre = np.repeat(np.arange(q.shape[1], dtype=np.int32), np.diff(rows.indptr))
+        order = np.lexsort((rows.post, pre))
+        bits = encodings(chip, q, most)[1]
+        kernels.append(Kernel(pre[order], rows.post[order], rows.weight[order], bits))
+    return kernels
 
 
 def demand_misfits(names: Sequence[str], demand: Demand, limits: Limits) -> list[Violation]:

@@ -40,13 +40,15 @@ class Incoming(NamedTuple):
     Source ``j`` has synapses onto ``post[starts[j] : starts[j + 1]]``, onto each neuron once.
     ``dense``, ``sparse`` (most + 1,): memory [bit] of one source that reaches a core with so many
     neurons of the population (dense encoding) or has so many synapses there (sparse). Of the two,
-    a projection takes what is smaller.
+    a projection takes what is smaller. ``repeats``: sources may have equal lists of synapses, which
+    can be stored once (:mod:`hetlava.hardware.kernel_packing`).
     """
 
     starts: Int64  # (n_sources + 1,)
     post: Int  # (n_synapses,)
     dense: Int64
     sparse: Int64
+    repeats: bool = False
 
 
 class Neurons(NamedTuple):
@@ -116,7 +118,7 @@ def demand_of(populations: Sequence[Neurons]) -> Demand:
     indptr, source = by_target(populations)
     most = max((len(q.dense) for q in incoming), default=2)
     fans = [
-        np.bincount(q.post, minlength=size)
+        np.bincount(q.post, minlength=size) if not q.repeats else np.zeros(1, np.int64)
         for p, size in zip(populations, sizes, strict=True)
         for q in p.incoming
     ]
@@ -141,9 +143,13 @@ def demand_of(populations: Sequence[Neurons]) -> Demand:
 def _least_bits(q: Incoming) -> int:
     """Return the memory that synapses take if each source had its best number of them on a core.
 
+    Of lists that repeat, nothing is known.
+
     A source with ``f`` synapses has at most ``f`` on a core, each of which costs the least that
     one of as many or fewer costs in either encoding.
     """
+    if q.repeats:
+        return 0
     c = np.arange(1, len(q.dense))
     rates = np.minimum.accumulate(np.minimum(q.dense[1:], q.sparse[1:]) / c)
     fan_out = np.bincount(np.diff(q.starts))

@@ -5,18 +5,18 @@ gives them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from hetlava.arrays import Int, Int64
 from hetlava.chips import ChipSpec
 from hetlava.errors import ValidationError
-from hetlava.graph import groups_in_order
-from hetlava.hardware.demand import demand_misfits, limits_of, network_demand
-from hetlava.hardware.packing import Packing, pack, reach
+from hetlava.hardware.demand import demand_misfits, kernels_of, limits_of, network_demand
+from hetlava.hardware.packing import Packing, reach
 from hetlava.hardware.packing_bounds import lower_bounds
-from hetlava.hardware.packing_demand import RESOURCES, Demand, Limits
+from hetlava.hardware.packing_demand import RESOURCES, Limits
+from hetlava.hardware.placement_groups import Group, sharing, with_kernels
 from hetlava.hardware.placement_record import Placement, PopulationPlacement
 from hetlava.quantised import QuantisedNetwork
 from hetlava.rules import Violation, refuse
@@ -25,20 +25,6 @@ __all__ = ["Placement", "PopulationPlacement", "place", "placed"]
 
 ROUNDS = 20  # around loops: more cores need more axons, and those more cores
 OUTPUTS = RESOURCES.index("output axons")
-
-
-@dataclass(kw_only=True)
-class _Group:
-    """Populations that may share cores: what they ask for, and where they are so far."""
-
-    names: tuple[str, ...]
-    demand: Demand
-    packing: Packing | None = None
-
-    def rows(self, q: int) -> slice:
-        """Return the neurons of population ``q``."""
-        first, stop = np.searchsorted(self.demand.population, [q, q + 1])
-        return slice(int(first), int(stop))
 
 
 def place(
@@ -94,10 +80,23 @@ def placed(net: QuantisedNetwork, chip: ChipSpec, limits: Limits, apart: bool = 
     UnsupportedError
         As in :func:`place`.
     """
+    together = sharing(net, apart)
     groups = [
-        _Group(names=names, demand=network_demand(net, names, chip, limits))
-        for names in _sharing(net, apart)
+        Group(names=names, demand=network_demand(net, names, chip, limits)) for names in together
     ]
+    plain = _placed(net, chip, groups, limits)
+    kernels = {p.name: kernels_of(net, p.name, chip, limits) for p in net.populations}
+    if plain.n_cores <= plain.lower_bound or not any(kernels.values()):
+        return plain
+    alone = {name: k for name, k in kernels.items() if k}
+    stored_once = _placed(net, chip, with_kernels(net, chip, together, alone, limits), limits)
+    # of equal ones the one that leaves output axons alone
+    return min(plain, stored_once, key=lambda placement: placement.n_cores)
+
+
+def _placed(
+    net: QuantisedNetwork, chip: ChipSpec, groups: Sequence[Group], limits: Limits
+) -> Placement:
     packings = _settle(net, chip, groups, limits)
     first, parts = 0, dict[str, PopulationPlacement]()
     for group, packing in zip(groups, packings, strict=True):
@@ -114,29 +113,13 @@ def placed(net: QuantisedNetwork, chip: ChipSpec, limits: Limits, apart: bool = 
     )
 
 
-def _sharing(net: QuantisedNetwork, apart: bool) -> list[tuple[str, ...]]:
-    """Return the populations that may share cores, targets before their sources."""
-    in_order = groups_in_order([p.name for p in net.populations], net.projections)
-    names = [name for group in reversed(in_order) for name in reversed(group)]
-    if apart:
-        return [(name,) for name in names]
-    by_model = dict[str, tuple[str, ...]]()
-    for name in names:
-        model = net.population(name).registers.model
-        by_model[model] = (*by_model.get(model, ()), name)
-    return list(by_model.values())
-
-
 def _settle(
-    net: QuantisedNetwork, chip: ChipSpec, groups: Sequence[_Group], limits: Limits
+    net: QuantisedNetwork, chip: ChipSpec, groups: Sequence[Group], limits: Limits
 ) -> list[Packing]:
     """Pack, and again where neurons need more output axons than was assumed."""
-    _expect(groups, _least_axons(net), chip, limits)
+    _expect(groups, _least_axons(net, groups), chip, limits)
     for _ in range(ROUNDS):
-        for group in groups:
-            if group.packing is None:
-                group.packing = pack(group.demand, limits)
-        packings = [g.packing for g in groups if g.packing is not None]
+        packings = [group.packed(limits) for group in groups]
         axons = _axons(net, groups, packings)
         packings = [
             _with_outputs(p, _used(g, p, axons)) for g, p in zip(groups, packings, strict=True)
@@ -151,7 +134,7 @@ def _settle(
 
 
 def _expect(
-    groups: Sequence[_Group], axons: dict[str, Int64], chip: ChipSpec, limits: Limits
+    groups: Sequence[Group], axons: dict[str, Int64], chip: ChipSpec, limits: Limits
 ) -> None:
     """Let the demands have at least these axons, and forget the packings that had fewer."""
     for group in groups:
@@ -162,17 +145,18 @@ def _expect(
     refuse(chip, [v for g in groups for v in demand_misfits(g.names, g.demand, limits)])
 
 
-def _least_axons(net: QuantisedNetwork) -> dict[str, Int64]:
+def _least_axons(net: QuantisedNetwork, groups: Sequence[Group]) -> dict[str, Int64]:
     """Return the axons of every neuron if all its targets of a projection are on one core."""
+    slots = {name: group.slots for group in groups for name in group.names}
     axons = {p.name: np.zeros(p.registers.n, np.int64) for p in net.populations}
     for q in net.projections:
         if q.source in axons:
-            axons[q.source] += q.fan_out() > 0
+            axons[q.source] += slots[q.target] * (q.fan_out() > 0)
     return axons
 
 
 def _axons(
-    net: QuantisedNetwork, groups: Sequence[_Group], packings: Sequence[Packing]
+    net: QuantisedNetwork, groups: Sequence[Group], packings: Sequence[Packing]
 ) -> dict[str, Int64]:
     """Return the cores that each neuron sends to, counted for each projection."""
     axons = {p.name: np.zeros(p.registers.n, np.int64) for p in net.populations}
@@ -181,12 +165,12 @@ def _axons(
         for name in group.names:
             for q in (q for q in net.projections if q.target == name):
                 if q.source in axons:
-                    axons[q.source] += cores[first : first + q.shape[1]]
+                    axons[q.source] += group.slots * cores[first : first + q.shape[1]]
                 first += q.shape[1]
     return axons
 
 
-def _used(group: _Group, packing: Packing, axons: dict[str, Int64]) -> Int64:
+def _used(group: Group, packing: Packing, axons: dict[str, Int64]) -> Int64:
     mine = np.concatenate([axons[name] for name in group.names])
     # the weights of a bincount are float64, which holds whole numbers below 2**53
     return np.bincount(packing.core, mine, packing.n_cores).astype(np.int64)
@@ -199,7 +183,7 @@ def _with_outputs(packing: Packing, used: Int64) -> Packing:
 
 
 def _located(
-    group: _Group, packing: Packing, limits: Limits, first: int
+    group: Group, packing: Packing, limits: Limits, first: int
 ) -> dict[str, PopulationPlacement]:
     profile = _within_core(packing.core, group.demand.profile)
     threshold = _within_core(packing.core, group.demand.threshold)

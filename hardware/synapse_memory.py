@@ -1,8 +1,8 @@
 """How many bits the synapses of a source take on a core, by the encodings that Loihi has.
 
 Dense: a weight for every neuron of the core from one source, without indices. Sparse: index and
-weight of each synapse. Convolutions are counted synapse by synapse, although a chip can share
-kernels: what is said of them is an upper limit.
+weight of each synapse. Lists that sources share, as convolutions can, are counted in
+:mod:`hetlava.hardware.kernel_packing`.
 """
 
 import numpy as np
