@@ -46,13 +46,18 @@ def population_budget(
     truncation at half threshold.
     """
     neurons, registers = population.neurons, quantised.cuba
+    errors = (
+        decay_tau(registers.du + 1, dt) / neurons.tau_syn - 1,
+        decay_tau(registers.dv, dt) / neurons.tau_mem - 1,
+    )
     row: dict[str, Plain] = {
         "kind": "population",
         "name": population.name,
         "n": neurons.n,
         "scale": quantised.scale,
-        "tau_mem": spread(decay_tau(registers.dv, dt) / neurons.tau_mem - 1),
-        "tau_syn": spread(decay_tau(registers.du + 1, dt) / neurons.tau_syn - 1),
+        "tau_mem": spread(errors[1]),
+        "tau_syn": spread(errors[0]),
+        "tau_rms": [100 * float(np.sqrt(np.mean(e**2))) for e in errors],
         "dead_words": dead,
         "saturated_words": saturated,
     }

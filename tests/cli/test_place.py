@@ -33,7 +33,9 @@ def test_place_takes_the_chip_of_the_file_and_writes_json(hetlava, net_file, tmp
     hidden = content["populations"][0]
     assert np.bincount(cores).tolist() == [row[0] for row in content["usage"]]
     assert sorted(np.bincount(cores).tolist()) == [2, 8, 8, 8, 8, 8]
-    assert content["limits"][1] is None and hidden["tau_rms_percent"] is None
+    assert content["limits"][1] is None
+    # half a unit of the word of the longest, 50 ms, is 0.63 %
+    assert all(0 < error < 0.63 for error in hidden["tau_rms_percent"])
 
 
 def test_place_says_why_it_cannot_and_what_would_do(hetlava, net_file, tmp_path):
