@@ -7,6 +7,7 @@ import pytest
 
 from hetlava.chips import LOIHI1, LOIHI2
 from hetlava.errors import RuleError, ValidationError
+from hetlava.fixedpoint import decay_tau
 from hetlava.hardware.core_sharing import (
     Sharing,
     quantise_sharing,
@@ -103,8 +104,14 @@ def test_more_pairs_than_a_core_has_profiles_are_refused(rng):
         quantise_sharing(network(rng, 100), LOIHI1, None, Sharing(k=32, per="core"))
 
 
-def test_errors_are_unknown_where_nothing_was_shared(rng):
-    assert rms_per_population(quantise(network(rng, 30), LOIHI1)) == {"hidden": None}
+def test_errors_are_those_of_rounding_where_nothing_was_shared_and_unknown_without_floats(rng):
+    net = network(rng, 30)
+    rounded = quantise(net, LOIHI1)
+    syn, mem = rms_per_population(rounded)["hidden"]
+    exact = net.populations[0].neurons.tau_mem
+    errors = decay_tau(rounded.populations[0].registers.dv, net.dt) / exact - 1
+    assert mem == pytest.approx(100 * np.sqrt(np.mean(errors**2)), rel=1e-12) and syn > 0
+    assert rms_per_population(replace(rounded, provenance={})) == {"hidden": None}
 
 
 @pytest.mark.parametrize(
