@@ -14,6 +14,13 @@ TAU = (
 
 
 def train(
+    start: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MODEL]",
+            help="With --resume --qat: the model or checkpoint to go on from, OUT.ckpt if none.",
+        ),
+    ] = None,
     slayer: Annotated[
         str | None,
         typer.Option(
@@ -70,6 +77,22 @@ def train(
             help="Penalty, may be repeated: variance:0.01 of a layer's tau_mem, rate:20Hz,0.1."
         ),
     ] = None,
+    qat: Annotated[
+        bool,
+        typer.Option(
+            "--qat",
+            help="Train for the chip: weights, decays and thresholds on its grid, the forward pass "
+            "what it computes.",
+        ),
+    ] = False,
+    qat_ramp: Annotated[
+        float | None,
+        typer.Option(help="Share of the epochs in which --qat rounds by degrees: 0.3."),
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="fused: compiled layers; plain: the library's own path, slower."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = 0,
     dt: Annotated[str | None, typer.Option(help="Length of a step: 1ms.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps per sample.")] = None,
@@ -84,20 +107,18 @@ def train(
     """Train a spiking network; Ctrl-C leaves a checkpoint that --resume goes on from.
 
     What is not given is the data set's preset. Metrics go to metrics.jsonl beside OUT.
+    hetlava train --resume model.pt --qat goes on from a trained network, as it was trained.
     """
-    from hetlava.errors import ValidationError
-    from hetlava.train.config import config_for
+    from hetlava.cli.training import chosen_config
     from hetlava.units import parse_time
 
-    asked = {"slayer": slayer, "norse": norse}
-    named = [(trainer, dataset) for trainer, dataset in asked.items() if dataset is not None]
-    if len(named) != 1:
-        raise ValidationError(
-            "name the data set to train on, once: hetlava train --slayer digits, or --norse digits"
-        )
-    config = config_for(
-        named[0][1],
-        trainer=named[0][0],
+    config, begin, resume = chosen_config(
+        {"slayer": slayer, "norse": norse},
+        start,
+        out.with_name(out.name + ".ckpt"),
+        resume,
+        qat=qat or None,
+        qat_ramp=qat_ramp,
         tau_mem=tau_mem,
         tau_syn=tau_syn,
         learn_tau=learn_tau,
@@ -110,16 +131,17 @@ def train(
         shift=shift,
         drop=drop,
         readout=readout,
-        recurrent=recurrent,
+        recurrent=recurrent or None,
         surrogate=surrogate,
         regularise=None if regularise is None else tuple(regularise),
+        backend=backend,
         seed=seed,
         dt=None if dt is None else parse_time(dt),
         n_steps=steps,
         device=device,
         threads=threads,
     )
-    _train(config, out, resume)
+    _train(config, out, begin, resume)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -133,7 +155,7 @@ def _sizes(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _train(config: "TrainConfig", out: Path, resume: bool) -> None:
+def _train(config: "TrainConfig", out: Path, start: Path | None, resume: bool) -> None:
     from rich.console import Console
 
     from hetlava.cli.training import fit_with_progress, summary
@@ -147,7 +169,9 @@ def _train(config: "TrainConfig", out: Path, resume: bool) -> None:
     recordings = load(config.dataset, "train"), load(config.dataset, "test")
     checkpoint = out.with_name(out.name + ".ckpt")
     try:
-        network, last = fit_with_progress(config, recordings, checkpoint, resume, console)
+        network, last = fit_with_progress(
+            config, recordings, checkpoint, console, start=start, resume=resume
+        )
     except KeyboardInterrupt:
         console.print(f"stopped; {checkpoint} is kept, go on with --resume", markup=False)
         raise

@@ -1,26 +1,83 @@
 """What ``hetlava train`` shows while it trains and when it is done; loaded on demand."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hetlava.datasets.recordings import Recordings
+from hetlava.errors import ValidationError
 from hetlava.network import Network
 from hetlava.report.tables import table
-from hetlava.train.checkpoint import read_checkpoint
-from hetlava.train.config import TrainConfig
+from hetlava.train.checkpoint import config_of, read_checkpoint, read_config
+from hetlava.train.config import TrainConfig, config_for
 from hetlava.train.fit import fit
 from hetlava.train.metrics import EpochMetrics, MetricsLog
+from hetlava.train.model_file import is_model, read_model
+
+
+def chosen_config(
+    datasets: Mapping[str, str | None],
+    start: Path | None,
+    checkpoint: Path,
+    resume: bool,
+    **asked: Any,
+) -> tuple[TrainConfig, Path | None, bool]:
+    """Return the configuration, what to begin with, and whether the checkpoint is resumed.
+
+    Parameters
+    ----------
+    datasets : mapping of a trainer to the data set that was named for it, if one was
+    asked : values of the configuration; None is the preset, or that of the run gone on from
+
+    Raises
+    ------
+    ValidationError
+        If no data set is named, or more than one, or the options do not go together.
+    """
+    named = [(trainer, dataset) for trainer, dataset in datasets.items() if dataset is not None]
+    if start is not None and not (resume and asked["qat"]):
+        raise ValidationError(f"{start}: a network is gone on from with --resume and --qat, both")
+    begin = start
+    if begin is None and resume and asked["qat"] and not read_config(checkpoint).qat:
+        begin = checkpoint
+    if len(named) > 1 or (begin is None and not named):
+        raise ValidationError(
+            "name the data set to train on, once: hetlava train --slayer digits, or --norse digits"
+        )
+    if begin is None:
+        return config_for(named[0][1], trainer=named[0][0], **asked), None, resume
+    before = asdict(_config_behind(begin))
+    known = {name: value for name, value in asked.items() if value is not None}
+    if named and named[0] != (before["trainer"], before["dataset"]):
+        known |= {"trainer": named[0][0], "dataset": named[0][1]}
+    return TrainConfig(**before | known), begin, False
+
+
+def _config_behind(path: Path) -> TrainConfig:
+    """Return the configuration of the run that wrote a model or a checkpoint."""
+    if is_model(path):
+        return config_of(path, read_model(path).metadata.get("config"))
+    return read_config(path)
+
+
+def network_or_checkpoint(path: Path) -> Network | Path:
+    """Return the network of a model file; a checkpoint as it is."""
+    return read_model(path) if is_model(path) else path
 
 
 def fit_with_progress(
     config: TrainConfig,
     recordings: tuple[Recordings, Recordings],
     checkpoint: Path,
-    resume: bool,
     console: Console,
+    *,
+    start: Path | None = None,
+    resume: bool = False,
 ) -> tuple[Network, EpochMetrics | None]:
     """Train with bars for epochs and batches, a line per epoch and metrics.jsonl."""
     done = read_checkpoint(checkpoint, config).epoch if resume else 0
@@ -47,6 +104,7 @@ def fit_with_progress(
             network = fit(
                 config,
                 *recordings,
+                start=None if start is None else network_or_checkpoint(start),
                 checkpoint=checkpoint,
                 resume=resume,
                 on_batch=on_batch,

@@ -27,14 +27,17 @@ class Labelled:
 
 
 def dense(spikes: Events, which: Int64) -> Tensor:
-    """Return the samples ``which`` (k,) as (k, n_neurons, n_steps) float32."""
-    x = np.zeros((len(which), spikes.n_neurons, spikes.n_steps), np.float32)
+    """Return the samples ``which`` (k,) as (k, n_neurons, n_steps) float32.
+
+    They lie in memory by step, which is how layers read them.
+    """
+    x = np.zeros((spikes.n_steps, len(which), spikes.n_neurons), np.float32)
     for k, sample in enumerate(which):
         first = int(sample) * spikes.n_steps
         rows = spikes.indptr[first : first + spikes.n_steps + 1]
         steps = np.repeat(np.arange(spikes.n_steps), np.diff(rows))
-        x[k, spikes.index[rows[0] : rows[-1]], steps] = 1
-    return torch.from_numpy(x)
+        x[steps, k, spikes.index[rows[0] : rows[-1]]] = 1
+    return torch.from_numpy(x).permute(1, 2, 0)
 
 
 def shuffled(data: Labelled, size: int, rng: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
@@ -62,9 +65,15 @@ def shifted(x: Tensor, image: tuple[int, int, int], most: int, rng: torch.Genera
     image : (kinds, height, width)
     """
     kinds, height, width = image
-    pixels = torch.nn.functional.pad(
-        x.reshape(len(x), kinds, height, width, -1), (0, 0, most, most, most, most)
-    )
-    by = torch.randint(0, 2 * most + 1, (len(x), 2), generator=rng).tolist()
-    moved = [p[:, r : r + height, c : c + width] for p, (r, c) in zip(pixels, by, strict=True)]
-    return torch.stack(moved).reshape(x.shape)
+    by = torch.randint(0, 2 * most + 1, (len(x), 2), generator=rng) - most
+    still = x.permute(2, 0, 1).reshape(x.shape[2], len(x), kinds, height, width)
+    moved = torch.zeros_like(still)
+    for n, (rows, columns) in enumerate(by.tolist()):
+        (to_y, y), (to_x, z) = _overlap(height, rows), _overlap(width, columns)
+        moved[:, n, :, to_y, to_x] = still[:, n, :, y, z]
+    return moved.flatten(2).permute(1, 2, 0)
+
+
+def _overlap(size: int, by: int) -> tuple[slice, slice]:
+    """Return where pixels go that stay in view when what is seen begins ``by`` pixels later."""
+    return slice(max(0, -by), size - max(0, by)), slice(max(0, by), size + min(0, by))

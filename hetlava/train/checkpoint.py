@@ -81,6 +81,36 @@ def read_checkpoint(path: Path, config: TrainConfig) -> Checkpoint:
     return checkpoint._replace(optimiser={"state": state, "param_groups": groups})
 
 
+def read_config(path: Path) -> TrainConfig:
+    """Return the configuration of the run that a checkpoint was written by.
+
+    Raises
+    ------
+    DataError, FormatError
+        If it is missing or damaged.
+    """
+    return config_of(path, read_torch(path, FORMAT, VERSION).get("config"))
+
+
+def config_of(path: Path, plain: object) -> TrainConfig:
+    """Return the configuration that plain values of a file describe.
+
+    Raises
+    ------
+    FormatError
+        If they describe none.
+    """
+    try:
+        if not isinstance(plain, dict):
+            raise TypeError("it does not say how it was trained")
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()
+        }
+        return TrainConfig(**values)
+    except (TypeError, ValidationError) as error:
+        raise FormatError(f"{path}: not the configuration of a run: {error}") from error
+
+
 def restore(
     path: Path, checkpoint: Checkpoint, net: torch.nn.Module, optimiser: torch.optim.Optimizer
 ) -> None:
@@ -91,11 +121,37 @@ def restore(
     FormatError
         If they do not fit.
     """
+    _check_shapes(path, checkpoint, net)
     try:
         net.load_state_dict(checkpoint.net)
         optimiser.load_state_dict(checkpoint.optimiser)
+        _lay_out(optimiser)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path}: does not fit the network: {error}") from error
+
+
+def _check_shapes(path: Path, checkpoint: Checkpoint, net: torch.nn.Module) -> None:
+    asked = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in checkpoint.net.items()}
+    differ = [
+        f"{name} is {found.get(name, 'missing')}, expected {asked.get(name, 'no such tensor')}"
+        for name in sorted(asked.keys() | found.keys())
+        if asked.get(name) != found.get(name)
+    ]
+    if differ:
+        more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
+        raise FormatError(
+            f"{path}: does not fit the network, it is of another architecture: "
+            f"{'; '.join(differ[:3])}{more}"
+        )
+
+
+def _lay_out(optimiser: torch.optim.Optimizer) -> None:
+    """Bring what is kept of a parameter into its order in memory, which fused steps rely on."""
+    for p, kept in optimiser.state.items():
+        for name, value in kept.items():
+            if isinstance(value, torch.Tensor) and value.shape == p.shape and p.dim() > 1:
+                kept[name] = torch.empty_like(p).copy_(value)
 
 
 def _check_config(path: Path, checkpoint: Checkpoint, config: TrainConfig) -> None:

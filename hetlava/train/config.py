@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from hetlava.datasets import defaults
+from hetlava.distributions import Levels, Uniform
 from hetlava.errors import ValidationError
 from hetlava.heterogeneity import parse
 from hetlava.train.regularisers import parse_regulariser
@@ -14,6 +15,7 @@ LearnTau = Literal["neuron", "layer", "none"]
 Device = Literal["auto", "cpu", "cuda"]
 Trainer = Literal["slayer", "norse"]
 ReadoutName = Literal["spike-count", "max-over-time", "last", "mean"]
+Backend = Literal["fused", "plain"]
 Surrogate = Literal["superspike", "fast-sigmoid", "atan", "triangle", "exponential"]
 CHOICES = {
     "learn_tau": LearnTau,
@@ -21,6 +23,7 @@ CHOICES = {
     "trainer": Trainer,
     "readout": ReadoutName,
     "surrogate": Surrogate,
+    "backend": Backend,
 }
 NORSE_ONLY = ("recurrent", "readout", "surrogate")
 
@@ -67,6 +70,14 @@ class TrainConfig:
         Penalties on top of the loss, see :mod:`hetlava.train.regularisers`.
     drop : float
         Share of the hidden neurons that training silences, drawn anew for every sample.
+    qat : bool
+        Train for the chip: thresholds are learned too, all parameters come to lie on its grid, and
+        the forward pass becomes what it computes.
+    qat_ramp : float
+        Share of the epochs in which rounding comes in by degrees.
+    backend : str
+        ``fused``: compiled passes of whole layers; ``plain``: the library's own path, which is
+        slower and there to compare with.
     seed : int
     device : str
     threads : int
@@ -95,6 +106,9 @@ class TrainConfig:
     readout: ReadoutName = "spike-count"
     surrogate: Surrogate = "superspike"
     regularise: tuple[str, ...] = ()
+    qat: bool = False
+    qat_ramp: float = 0.3
+    backend: Backend = "fused"
     seed: int = 0
     device: Device = "auto"
     threads: int = 1
@@ -116,24 +130,36 @@ class TrainConfig:
         _require(
             not self.shift or self.image is not None, "shift", self.shift, "0 without an image"
         )
+        _require(0 <= self.qat_ramp < 1, "qat_ramp", self.qat_ramp, "0 to below 1")
+        both = self.qat and self.backend == "plain"
+        _require(
+            not both, "backend", self.backend, "fused with qat: the libraries have no such path"
+        )
         _require(self.seed < 1 << 32, "seed", self.seed, "below 2^32")
-        for text in (self.tau_mem, self.tau_syn):
-            parse(text)
+        for name in ("tau_mem", "tau_syn"):
+            self._check_tau(name)
         for name, kind in CHOICES.items():
             known = get_args(kind)
             _require(getattr(self, name) in known, name, getattr(self, name), " or ".join(known))
         self._check_trainer()
+
+    def _check_tau(self, name: str) -> None:
+        """Refuse what is known to lie below a step; single draws of a wide family are clipped."""
+        taus = parse(getattr(self, name))
+        if isinstance(taus, Levels):
+            least, what = min(taus.values), "at one level"
+        elif isinstance(taus, Uniform):
+            least, what = taus.low, "at its lower end"
+        else:
+            least, what = taus.mean, "in the mean"
+        limit = f"at least dt {self.dt} s; lengthen it or shorten dt"
+        _require(least >= self.dt, name, f"{least:g} s {what}", limit)
 
     def _check_trainer(self) -> None:
         object.__setattr__(self, "regularise", tuple(self.regularise))
         for text in self.regularise:
             parse_regulariser(text)
         if self.trainer == "norse":
-            for name in ("tau_mem", "tau_syn"):
-                mean = parse(getattr(self, name)).mean
-                _require(
-                    mean >= self.dt, name, f"{mean:g} s in the mean", f"at least dt {self.dt} s"
-                )
             return
         for name in NORSE_ONLY:
             usual = TrainConfig.__dataclass_fields__[name].default

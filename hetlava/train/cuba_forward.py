@@ -147,8 +147,11 @@ def _kept(x, keep):
 @compiled()
 def _integrate_fixed(u, v, x, keep_u, keep_v, bias):
     half, turn, most = np.int32(HALF), np.int32(2 * HALF), np.int32(HALF - 1)
+    unit = type(x[0])(1 << STATE_SHIFT)
     for k in range(len(u)):
-        i = np.int32(_kept(u[k], keep_u[k]) + np.int32(np.int32(x[k]) << np.int32(STATE_SHIFT)))
+        whole = np.int32(x[k])  # spikes of any height leave a part of a unit of weight over
+        given = np.int32(whole << np.int32(STATE_SHIFT)) + np.int32((x[k] - whole) * unit)
+        i = np.int32(_kept(u[k], keep_u[k]) + np.int32(given))
         i = np.int32(i - turn) if i > half else (np.int32(i + turn) if i <= -half else i)
         y = np.int32(np.int32(_kept(v[k], keep_v[k]) + bias[k]) + i)
         u[k] = i

@@ -4,8 +4,11 @@ The equations stand in :mod:`hetlava.train.cuba_rule`. What runs where: compiled
 drive on the CPU, step by step elsewhere.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
+from hetlava.errors import ValidationError
 from hetlava.train.cuba_function import run_compiled
 from hetlava.train.cuba_plain import run_plain
 from hetlava.train.cuba_rule import CubaParameters, CubaRule, on_grid
@@ -37,12 +40,39 @@ def cuba_layer(
 
     Raises
     ------
+    ValidationError
+        If shapes do not fit each other.
     OverflowError
         If weights are so large that float32 might round their sum, which the chip does not.
     """
+    _check_shapes(x.shape, weight, loop, parameters)
     p = on_grid(parameters, rule)
     if p.alpha.device.type == "cpu":
         return run_compiled(x, weight, loop, p, rule)
     if isinstance(x, SpikeRows):
         raise ValueError("events drive layers on the CPU only; give a tensor")
     return run_plain(x, weight, loop, p, rule)
+
+
+def by_sender(weight: Tensor) -> Tensor:
+    """Return weights (n, n_pre, ...) of the same values that lie in memory by sending neuron.
+
+    Spikes then add up what lies in one piece; PyTorch keeps the order in all that it derives.
+    """
+    return weight.transpose(0, 1).contiguous().transpose(0, 1)
+
+
+def _check_shapes(
+    x: Sequence[int], weight: Tensor | None, loop: Tensor | None, p: CubaParameters
+) -> None:
+    # compiled loops read what they are told to, be it there or not
+    n = p.alpha.numel()
+    expected = (n, *x[2:]) if weight is not None else (n, n)
+    found = tuple(weight.shape) if weight is not None else (n, *x[2:])
+    if len(x) != 3 or found != expected:
+        raise ValidationError(f"weights are {found}, expected {expected} for input {tuple(x)}")
+    if loop is not None and loop.shape != (n, n):
+        raise ValidationError(f"loop is {tuple(loop.shape)}, expected {(n, n)}")
+    for name, value in p._asdict().items():
+        if value.shape != (n,):
+            raise ValidationError(f"{name} is {tuple(value.shape)}, expected {(n,)}")

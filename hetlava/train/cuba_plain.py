@@ -65,8 +65,9 @@ def _chip_step(
     state: _State, arriving: Tensor, p: CubaParameters, rule: CubaRule
 ) -> tuple[Tensor, Tensor]:
     units = 1 / rule.grid
-    given = torch.trunc((arriving.detach().double() * units).round(decimals=6)).to(torch.int64)
-    u = _kept(state.whole_u, p.alpha) + _int32(given << STATE_SHIFT)
+    # weights are whole but for the rounding of their volts
+    given = (arriving.detach().double() * units).round(decimals=6) * (1 << STATE_SHIFT)
+    u = _kept(state.whole_u, p.alpha) + _int32(given.to(torch.int64))
     u = _int32(u)
     u = torch.where(u > HALF, u - 2 * HALF, torch.where(u <= -HALF, u + 2 * HALF, u))
     bias = torch.round(p.bias.detach() * units).to(torch.int64) << STATE_SHIFT

@@ -1,50 +1,24 @@
 """Training: recordings in, a float network out, whichever library steps the neurons."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
-from typing import Protocol
 
 import numba
-import numpy as np
 import torch
 
 from hetlava.datasets.recordings import Recordings
 from hetlava.errors import ValidationError
-from hetlava.heterogeneity import parse
 from hetlava.network import Network, Plain
-from hetlava.train.batches import Labelled, shuffled
+from hetlava.train.batches import Labelled
+from hetlava.train.building import adam, build, library, trained_network
 from hetlava.train.checkpoint import read_checkpoint, restore, write_checkpoint
 from hetlava.train.config import TrainConfig
-from hetlava.train.log_tau import Taus
-from hetlava.train.loop import OnBatch, Tally, epoch_rng, evaluate, learning_rates, train_epoch
+from hetlava.train.loop import OnBatch, Tally, evaluate, fade, train_epoch
 from hetlava.train.metrics import EpochMetrics
 from hetlava.train.nets import TrainableNet
-
-SPREAD = 0.5  # of the free voltage before training, in thresholds
-INIT_BATCH = 128  # samples that the first weights are scaled on
-
-# strings, so that a library is loaded when it is asked for
-LIBRARIES: Mapping[str, str] = MappingProxyType(
-    {"slayer": "hetlava.train.slayer", "norse": "hetlava.train.norse"}
-)
-
-
-class Library(Protocol):
-    """What a trainer's module offers."""
-
-    def make(self, config: TrainConfig, n_inputs: int, taus: list[Taus]) -> TrainableNet:
-        """Return a network without weights."""
-        ...
-
-    def versions(self) -> dict[str, Plain]:
-        """Return the versions of what it is built from."""
-        ...
-
 
 OnEpoch = Callable[[EpochMetrics], None]
 
@@ -54,6 +28,7 @@ def fit(
     train: Recordings,
     test: Recordings | None = None,
     *,
+    start: Network | Path | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
     on_batch: OnBatch = lambda done, n_batches: None,
@@ -65,6 +40,8 @@ def fit(
     ----------
     test : Recordings, optional
         Classified after every epoch; nothing of it enters the training.
+    start : Network, or Path of a checkpoint, optional
+        What quantisation-aware training begins with in place of a network drawn at random.
     checkpoint : Path, optional
         Written before the first and after every epoch.
     resume : bool
@@ -84,23 +61,13 @@ def fit(
         If lava-dl or norse, whichever is asked for, is not installed.
     """
     with threads(config.threads):
-        return _fit(config, train, test, checkpoint, resume, on_batch, on_epoch)
-
-
-def _fit(
-    config: TrainConfig,
-    train: Recordings,
-    test: Recordings | None,
-    checkpoint: Path | None,
-    resume: bool,
-    on_batch: OnBatch,
-    on_epoch: OnEpoch,
-) -> Network:
-    data = binned(train, config)
-    held_out = None if test is None else binned(test, config)
-    net = build(config, data, train.n_classes).to(choose_device(config.device))
-    run_epochs(net, config, (data, held_out), (checkpoint, resume), on_batch, on_epoch)
-    return net.to_network(config.n_steps, _provenance(config))
+        data = binned(train, config)
+        held_out = None if test is None else binned(test, config)
+        if isinstance(start, Path):
+            start = trained_network(start, data, train.n_classes)
+        net = build(config, data, train.n_classes, start).to(choose_device(config.device))
+        run_epochs(net, config, (data, held_out), (checkpoint, resume), on_batch, on_epoch)
+        return net.to_network(config.n_steps, _provenance(config))
 
 
 def run_epochs(
@@ -126,7 +93,7 @@ def run_epochs(
         As :func:`fit`.
     """
     path, resume = checkpoint
-    optimiser, done = _optimiser(net, config), 0
+    optimiser, done = adam(net, config), 0
     if resume:
         if path is None:
             raise ValidationError("resume needs the path of a checkpoint")
@@ -157,26 +124,6 @@ def threads(n: int) -> Iterator[None]:
         numba.set_num_threads(before[1])
 
 
-def build(config: TrainConfig, data: Labelled, n_classes: int) -> TrainableNet:
-    """Return the untrained network: time constants drawn, weights scaled on a batch of the data."""
-    mem, syn = parse(config.tau_mem), parse(config.tau_syn)
-    rng = np.random.default_rng(config.seed)
-    sizes = (*config.hidden, n_classes)
-    taus = [Taus(mem.sample(n, rng), syn.sample(n, rng)) for n in sizes]
-    net = library(config).make(config, data.spikes.n_neurons, taus)
-    first = epoch_rng(config.seed, -1)
-    x, _ = next(shuffled(data, min(INIT_BATCH, data.spikes.n_samples), first))
-    net.project()
-    net.initialise(x, SPREAD, first)
-    return net
-
-
-def library(config: TrainConfig) -> Library:
-    """Return the module that makes the networks of a trainer."""
-    module: Library = import_module(LIBRARIES[config.trainer])
-    return module
-
-
 def choose_device(asked: str) -> torch.device:
     """Return the device to train on.
 
@@ -204,12 +151,6 @@ def binned(recordings: Recordings, config: TrainConfig) -> Labelled:
     return Labelled(recordings.binned(config.dt, config.n_steps), recordings.labels)
 
 
-def _optimiser(net: TrainableNet, config: TrainConfig) -> torch.optim.Optimizer:
-    lr, lr_tau = learning_rates(config, 0)
-    groups = [{"params": net.weights(), "lr": lr}, {"params": net.log_taus(), "lr": lr_tau}]
-    return torch.optim.Adam([g for g in groups if g["params"]])
-
-
 def _metrics(
     config: TrainConfig,
     epoch: int,
@@ -224,7 +165,7 @@ def _metrics(
         loss=tally.loss / tally.n,
         train_accuracy=tally.accuracy,
         test_accuracy=None if tested is None else tested.accuracy,
-        lr=learning_rates(config, epoch)[0],
+        lr=config.lr * fade(config, epoch),
         rates=tally.rates,
         tau_mem=tuple(float(t.mem.mean()) for t in taus),
         tau_syn=tuple(float(t.syn.mean()) for t in taus),

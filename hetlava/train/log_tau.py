@@ -51,10 +51,18 @@ class LogTau(nn.Module):
         return self.low - self.base, self.high - self.base
 
 
-class EulerLogTau(LogTau):
-    """Shares of a step ``dt / tau`` of Euler's method, on the chip's grid of decays."""
+class EulerWord(LogTau):
+    """Decay words of Euler's method, ``4096 dt / tau``."""
 
     low, high = EULER_LOW, EULER_HIGH
+
+    def forward(self, p: Tensor) -> Tensor:
+        """Return ``4096 dt / tau``, (n,)."""
+        return FULL * torch.exp(-(self.base + p))
+
+
+class EulerLogTau(EulerWord):
+    """Shares of a step ``dt / tau`` of Euler's method, on the chip's grid of decays."""
 
     def forward(self, p: Tensor) -> Tensor:
         """Return ``dt / tau`` rounded to 1/4096, (n,)."""

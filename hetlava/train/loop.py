@@ -1,6 +1,6 @@
 """One epoch of gradient descent, and the test after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from hetlava.errors import TrainingError
 from hetlava.train.batches import Labelled, in_order, shifted, shuffled
 from hetlava.train.config import TrainConfig
-from hetlava.train.nets import TrainableNet
+from hetlava.train.nets import TrainableNet, layer_names
 from hetlava.train.readouts import logits, loss
 from hetlava.train.regularisers import parse_regulariser
 
@@ -46,10 +46,10 @@ class Tally:
         return tuple(s / self.n for s in self.spikes)
 
 
-def learning_rates(config: TrainConfig, epoch: int) -> tuple[float, float]:
-    """Return the rates of the weights and of the time constants in an epoch (from 0)."""
-    fade: float = 0.5 ** (epoch / config.half_life)
-    return config.lr * fade, config.lr_tau * fade
+def fade(config: TrainConfig, epoch: int) -> float:
+    """Return the share of the first learning rates that is left in an epoch (from 0)."""
+    share: float = 0.5 ** (epoch / config.half_life)
+    return share
 
 
 def train_epoch(
@@ -68,8 +68,9 @@ def train_epoch(
         If the loss or a gradient is not finite; the network keeps what it was before that batch.
     """
     rng = epoch_rng(config.seed, epoch)
-    for group, rate in zip(optimiser.param_groups, learning_rates(config, epoch), strict=False):
-        group["lr"] = rate
+    for group in optimiser.param_groups:
+        group["lr"] = group["first_lr"] * fade(config, epoch)
+    net.begin(epoch, config.epochs, config.qat_ramp)
     regularisers = [parse_regulariser(text) for text in config.regularise]
     tally, n_batches = Tally(), -(-data.spikes.n_samples // config.batch)
     device = next(net.parameters()).device
@@ -84,7 +85,7 @@ def train_epoch(
             cost = cost + regulariser.penalty(net, net.spikes(outputs))
         optimiser.zero_grad()
         cost.backward()  # type: ignore[no-untyped-call]
-        _check_finite(net, cost, config, epoch, done)
+        _check_finite(net, outputs, cost, config, f"epoch {epoch + 1}, batch {done}")
         optimiser.step()
         net.project()
         tally.add(float(cost.detach()), scores, labels, net.spikes(outputs))
@@ -111,12 +112,27 @@ def epoch_rng(seed: int, epoch: int) -> torch.Generator:
 
 
 def _check_finite(
-    net: TrainableNet, cost: Tensor, config: TrainConfig, epoch: int, batch: int
+    net: TrainableNet, outputs: Sequence[Tensor], cost: Tensor, config: TrainConfig, where: str
 ) -> None:
     gradients = [p.grad for p in net.parameters() if p.grad is not None]
     finite = [torch.isfinite(cost), *(torch.isfinite(g).all() for g in gradients)]
     if not bool(torch.stack(finite).all()):
         raise TrainingError(
-            f"epoch {epoch + 1}, batch {batch}: the loss or a gradient is not finite "
-            f"(loss {float(cost.detach())}); lower lr ({config.lr}) or lr_tau ({config.lr_tau})"
+            f"{where}: the loss or a gradient is not finite (loss {float(cost.detach())}), "
+            f"{_culprit(net, outputs)}; the last checkpoint stays; lower lr ({config.lr}) or "
+            f"lr_tau ({config.lr_tau})"
         )
+
+
+def _culprit(net: TrainableNet, outputs: Sequence[Tensor]) -> str:
+    """Say which layer has the first number that is not finite: forwards, then backwards."""
+    names = layer_names(len(outputs))
+    for name, output in zip(names, outputs, strict=True):
+        if not bool(torch.isfinite(output).all()):
+            return f"first in the output of layer {name}"
+    for parameter, p in reversed(list(net.named_parameters())):
+        if p.grad is not None and not bool(torch.isfinite(p.grad).all()):
+            # the first number in a parameter's name counts its layer
+            layer = next(int(part) for part in parameter.split(".") if part.isdigit())
+            return f"first in the gradients of layer {names[layer]} ({parameter})"
+    return "though every output and gradient is finite"

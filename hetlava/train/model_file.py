@@ -54,6 +54,15 @@ def read_model(path: Path) -> Network:
         raise FormatError(f"{path}: not a valid network: {error}") from error
 
 
+def is_model(path: Path) -> bool:
+    """Say whether a file holds a network; what it holds instead, or if it does, is read later."""
+    try:
+        read_torch(Path(path), FORMAT, VERSION)
+    except FormatError:
+        return False
+    return True
+
+
 def _to_plain(network: Network) -> dict[str, Any]:
     return {
         **{name: getattr(network, name) for name in PLAIN},

@@ -44,6 +44,13 @@ class TrainableNet(nn.Module, ABC):
     def weights(self) -> list[nn.Parameter]:
         """Return the weights of all layers."""
 
+    def thresholds(self) -> list[nn.Parameter]:
+        """Return the thresholds that are learned; none, unless a net says otherwise."""
+        return []
+
+    def begin(self, epoch: int, n_epochs: int, ramp: float) -> None:
+        """Prepare for an epoch (from 0); ``ramp`` is the share in which rounding comes in."""
+
     @abstractmethod
     def taus(self) -> list[Taus]:
         """Return the time constants of every layer as they are now."""

@@ -7,6 +7,7 @@ from hetlava.train.config import TrainConfig
 from hetlava.train.log_tau import Taus
 from hetlava.train.norse_net import NorseNet
 from hetlava.train.readouts import READOUTS
+from hetlava.train.surrogates import SURROGATES, Surrogate
 
 
 def make(config: TrainConfig, n_inputs: int, taus: list[Taus]) -> NorseNet:
@@ -20,7 +21,13 @@ def make(config: TrainConfig, n_inputs: int, taus: list[Taus]) -> NorseNet:
         surrogate=config.surrogate,
         readout=READOUTS[config.readout],
         recurrent=config.recurrent,
+        backend=config.backend,
     )
+
+
+def surrogates(config: TrainConfig, n_layers: int) -> list[Surrogate]:
+    """Return the derivative of the spike of every layer."""
+    return [SURROGATES[config.surrogate]] * n_layers
 
 
 def versions() -> dict[str, Plain]:

@@ -17,8 +17,10 @@ from torch import Tensor, nn
 
 from hetlava.errors import MissingPackageError
 from hetlava.train.config import LearnTau
+from hetlava.train.cuba_layer import by_sender, cuba_layer
+from hetlava.train.cuba_rule import CubaParameters, CubaRule
 from hetlava.train.log_tau import EulerLogTau, Taus, learn_log_tau
-from hetlava.train.surrogates import SURROGATES, round_to, spike
+from hetlava.train.surrogates import SURROGATES, Surrogate, round_to, spike
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
@@ -31,7 +33,7 @@ class NorseLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.dt, self.grid, n = dt, grid, taus.mem.size
-        self.weight = nn.Parameter(torch.zeros(n, n_pre))
+        self.weight = nn.Parameter(by_sender(torch.zeros(n, n_pre)))
         self.recurrent = nn.Parameter(torch.zeros(n, n)) if recurrent else None
         for name, tau in (("mem_share", taus.mem), ("syn_share", taus.syn)):
             start = torch.tensor(np.log(tau / dt), dtype=torch.float32)
@@ -70,6 +72,28 @@ class NorseLayer(nn.Module):
         back = self.rounded(self.recurrent) / mem[:, None]
         start = lif.LIFState(zero, zero, zero)
         return _scan(lambda z, s: lif.lif_step(z, s, weight, back, p, dt), x, start)
+
+    def fused(self, x: Tensor, v_th: float, unit: float, surrogate: Surrogate | None) -> Tensor:
+        """Return spikes, or voltages without a ``surrogate``, (T, N, n), for what is sent.
+
+        Parameters
+        ----------
+        unit : float
+            Unit of the surrogate's argument [V].
+        """
+        mem, syn = self.shares()
+        rule = CubaRule(
+            surrogate=surrogate, reset_gradient="full" if self.recurrent is None else "detached"
+        )
+        p = CubaParameters(
+            1 - syn,
+            1 - mem,
+            torch.full_like(mem, v_th),
+            torch.zeros_like(mem),
+            torch.full_like(mem, unit),
+        )
+        loop = None if self.recurrent is None else self.rounded(self.recurrent)
+        return cuba_layer(x, self.rounded(self.weight), p, rule, loop=loop)
 
     def integrate(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return the voltages (T, N, n) of the neurons without a threshold, with these weights."""

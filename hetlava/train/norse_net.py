@@ -9,6 +9,11 @@ With ``u = k i`` and ``W = k V`` these are the equations of :mod:`hetlava.neuron
 learned here is ``W``, on the chip's grid, so that the rows of neurons with different time constants
 share one range; norse is given ``V = W / k``. Every projection takes the step that it takes on the
 chip, which norse's recurrent weights do by themselves.
+
+The fused backend runs whole layers of :mod:`hetlava.train.cuba_layer` on ``u``, ``W``: the same
+equations in another order of operations, so that a voltage may differ in its last bit. What norse
+does of the reset's gradient is kept: feed-forward cells differentiate the spike in it, recurrent
+ones do not.
 """
 
 from collections.abc import Sequence
@@ -22,11 +27,11 @@ from hetlava.arrays import Float
 from hetlava.graph import INPUT
 from hetlava.network import Network, Plain, Population, Projection, Readout
 from hetlava.neurons.cuba import CubaLI, CubaLIF
-from hetlava.train.config import LearnTau
+from hetlava.train.config import Backend, LearnTau
 from hetlava.train.log_tau import Taus, clamp_log_tau
 from hetlava.train.nets import TrainableNet, dropped, layer_names, one_step_later
 from hetlava.train.norse_layer import NorseLayer, surrogate_gradient
-from hetlava.train.surrogates import round_to
+from hetlava.train.surrogates import SURROGATES, round_to
 
 STEPS_TO_THRESHOLD = 128  # of the grid of weights: the largest weight is about one threshold
 RECURRENT_SPREAD = 0.4  # share of the free voltage's spread that recurrent weights start with
@@ -44,6 +49,8 @@ class NorseNet(TrainableNet):
         Length of a step [s].
     recurrent : bool
         Hidden layers project onto themselves.
+    backend : str
+        ``fused`` layers, or ``plain``: norse's own steps, for comparison.
     """
 
     def __init__(
@@ -57,8 +64,10 @@ class NorseNet(TrainableNet):
         surrogate: str = "superspike",
         readout: Readout = "spike-count",
         recurrent: bool = False,
+        backend: Backend = "fused",
     ) -> None:
         super().__init__()
+        self.backend = backend
         self.dt, self.threshold, self.n_inputs = dt, threshold, n_inputs
         self.surrogate, self.readout = surrogate, readout
         self.grid = threshold / STEPS_TO_THRESHOLD
@@ -84,14 +93,20 @@ class NorseNet(TrainableNet):
         outputs: list[Tensor] = []
         with surrogate_gradient(self.surrogate, self.threshold):
             for k, layer in enumerate(self.layers, start=1):
-                arriving = one_step_later(x).permute(2, 0, 1)
-                if k == len(self.layers) and self.readout != "spike-count":
-                    y = layer.integrate(arriving, layer.rounded(layer.weight))
-                else:
-                    y = layer.fire(arriving, self.v_th)
+                integrates = k == len(self.layers) and self.readout != "spike-count"
+                y = self._step(layer, x, integrates)
                 outputs.append(y.permute(1, 2, 0))
                 x = dropped(outputs[-1], drop, rng)
         return outputs
+
+    def _step(self, layer: NorseLayer, x: Tensor, integrates: bool) -> Tensor:
+        if self.backend == "fused":
+            surrogate = None if integrates else SURROGATES[self.surrogate]
+            return layer.fused(x.permute(2, 0, 1), self.v_th, self.threshold, surrogate)
+        arriving = one_step_later(x).permute(2, 0, 1)
+        if integrates:
+            return layer.integrate(arriving, layer.rounded(layer.weight))
+        return layer.fire(arriving, self.v_th)
 
     def weights(self) -> list[nn.Parameter]:
         """Return the weights of every layer (n_post, n_pre), recurrent ones (n, n) after them."""

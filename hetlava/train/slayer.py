@@ -4,14 +4,25 @@ from hetlava.export.lava_import import enable_lava
 from hetlava.network import Plain
 from hetlava.train.config import TrainConfig
 from hetlava.train.log_tau import Taus
-from hetlava.train.slayer_net import SlayerNet
+from hetlava.train.slayer_net import SlayerNet, surrogate_of, surrogate_widths
+from hetlava.train.surrogates import Surrogate
 
 
 def make(config: TrainConfig, n_inputs: int, taus: list[Taus]) -> SlayerNet:
     """Return a network without weights, one layer for each of ``taus``."""
     return SlayerNet(
-        n_inputs, taus, config.dt, threshold=config.threshold, learn_tau=config.learn_tau
+        n_inputs,
+        taus,
+        config.dt,
+        threshold=config.threshold,
+        learn_tau=config.learn_tau,
+        backend=config.backend,
     )
+
+
+def surrogates(config: TrainConfig, n_layers: int) -> list[Surrogate]:
+    """Return the derivative of the spike of every layer."""
+    return [surrogate_of(width) for width in surrogate_widths(n_layers)]
 
 
 def versions() -> dict[str, Plain]:

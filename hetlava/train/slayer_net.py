@@ -3,6 +3,11 @@
 The blocks keep lava-dl's axes (N, C, T), its rounding of weights, decays and states, its spike
 function. Ours are the dynamics, the delay of one step per block, the time constants (drawn per
 neuron, learned as logarithms) and the first weights.
+
+The fused backend takes weights, decays and thresholds from the blocks and runs whole layers of
+:mod:`hetlava.train.cuba_layer`, to the same spikes. Two things differ: u and v are the chip's
+24-bit words there, which those of the blocks are not, and the surrogate derivative stands at the
+threshold, half a unit of the state below where that of the blocks does.
 """
 
 from collections.abc import Sequence
@@ -17,10 +22,13 @@ from hetlava.export.lava_import import slayer
 from hetlava.graph import INPUT
 from hetlava.network import Network, Plain, Population, Projection
 from hetlava.neurons.cuba import CubaLIF
-from hetlava.train.config import LearnTau
-from hetlava.train.dynamics import corrected_dynamics, dynamics
+from hetlava.train.config import Backend, LearnTau
+from hetlava.train.cuba_layer import by_sender, cuba_layer
+from hetlava.train.cuba_rule import CubaParameters, CubaRule
+from hetlava.train.dynamics import FULL, corrected_dynamics, dynamics
 from hetlava.train.log_tau import Taus, clamp_log_tau, learn_log_tau, tau_of
 from hetlava.train.nets import TrainableNet, dropped, layer_names, one_step_later
+from hetlava.train.surrogates import Surrogate, round_to
 
 W_SCALE = 1 << 6  # lava-dl's units of a weight per volt
 S_SCALE = W_SCALE << 6  # and of the state
@@ -46,6 +54,8 @@ class SlayerNet(TrainableNet):
         One per layer, the output included; their length is the layer's size.
     dt : float
         Length of a step [s].
+    backend : str
+        ``fused`` layers, or ``plain``: the blocks' own path, for comparison.
     """
 
     def __init__(
@@ -56,11 +66,13 @@ class SlayerNet(TrainableNet):
         *,
         threshold: float,
         learn_tau: LearnTau,
+        backend: Backend = "fused",
     ) -> None:
         super().__init__()
         self.dt, self.threshold, self.learn_tau = dt, threshold, learn_tau
+        self.backend = backend
         sizes = [n_inputs, *(t.mem.size for t in taus)]
-        widths = [*[SURROGATE_WIDTH] * (len(taus) - 1), OUTPUT_WIDTH]
+        widths = surrogate_widths(len(taus))
         # Any: PyTorch types the members of a list as bare modules
         self.blocks: Any = nn.ModuleList(
             _block(n_pre, t, dt, width, threshold=threshold, learn_tau=learn_tau)
@@ -73,11 +85,20 @@ class SlayerNet(TrainableNet):
         """Return the spikes of every layer, (N, n, T) each, for input spikes (N, n_inputs, T)."""
         spikes: list[Tensor] = []
         with corrected_dynamics():
-            for block in self.blocks:
-                x = one_step_later(block(x))
+            for block, rule in zip(self.blocks, self._rules(), strict=True):
+                if self.backend == "fused":
+                    x = _fused(block, x.permute(2, 0, 1), rule).permute(1, 2, 0)
+                else:
+                    x = one_step_later(block(x))
                 spikes.append(x)
                 x = dropped(x, drop, rng)
         return spikes
+
+    def _rules(self) -> list[CubaRule]:
+        return [
+            CubaRule(surrogate=surrogate_of(width), reset_gradient="detached", scale=float(S_SCALE))
+            for width in surrogate_widths(len(self.blocks))
+        ]
 
     def weights(self) -> list[nn.Parameter]:
         """Return the weights of every layer, (n_post, n_pre, 1, 1, 1)."""
@@ -126,6 +147,27 @@ class SlayerNet(TrainableNet):
                 x = one_step_later(block(x))
 
 
+def surrogate_widths(n_layers: int) -> list[float]:
+    """Return the widths of the surrogate derivative of every layer, in thresholds."""
+    return [*[SURROGATE_WIDTH] * (n_layers - 1), OUTPUT_WIDTH]
+
+
+def surrogate_of(width: float) -> Surrogate:
+    """Return the derivative of SLAYER's spike, ``width`` in thresholds."""
+    return Surrogate(shape="exponential", steepness=1 / width, height=SURROGATE_HEIGHT)
+
+
+def _fused(block: Any, x: Tensor, rule: CubaRule) -> Tensor:
+    """Return the spikes (T, N, n) of a block for those that are sent to it, a step later."""
+    neuron, synapse = block.neuron, block.synapse
+    weight = synapse.pre_hook_fx(synapse.weight).flatten(1)
+    alpha, beta = (1 - round_to(d, 1) / FULL for d in (neuron.current_decay, neuron.voltage_decay))
+    threshold = torch.full_like(alpha, neuron.threshold)
+    zero = torch.zeros_like(alpha)
+    p = CubaParameters(alpha, beta, threshold.detach(), zero.detach(), threshold.detach())
+    return cuba_layer(x, weight, p, rule)
+
+
 def _block(
     n_pre: int, taus: Taus, dt: float, width: float, *, threshold: float, learn_tau: LearnTau
 ) -> Any:
@@ -143,6 +185,8 @@ def _block(
         # the delay is made here: on CUDA, lava-dl would compile a kernel for it
         delay_shift=False,
     )
+    weight = block.synapse.weight
+    weight.data = by_sender(weight.data)
     neuron = block.neuron
     # lava-dl draws decays of its own when the shape is still open at the first forward
     neuron.shape, neuron.num_neurons = torch.Size([taus.mem.size]), taus.mem.size

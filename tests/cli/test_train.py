@@ -69,6 +69,13 @@ def test_an_interrupted_run_is_resumed_to_the_same_bytes(hetlava, tmp_path, monk
         (("--slayer", "digits", "--learn-tau", "some"), "neuron or layer or none"),
         (("--slayer", "digits", "--device", "npu"), "auto or cpu or cuda"),
         (("--slayer", "digits", "--resume"), "no such file"),
+        (("--slayer", "digits", "--tau-mem", "levels:0.2ms,20ms"), "at one level, expected at lea"),
+        (("--norse", "digits", "--tau-syn", "uniform:0.2ms,20ms"), "at its lower end, expected"),
+        (("--slayer", "digits", "--backend", "cuda"), "backend is cuda, expected fused or plain"),
+        (("--norse", "digits", "--qat", "--backend", "plain"), "fused with qat"),
+        (("--norse", "digits", "--qat-ramp", "1.5", "--qat"), "qat_ramp is 1.5, expected 0 to"),
+        (("none.pt", "--slayer", "digits"), "gone on from with --resume and --qat"),
+        (("none.pt", "--resume", "--qat"), "no such file"),
     ],
 )
 def test_a_wrong_option_is_named_and_nothing_is_written(hetlava, tmp_path, arguments, message):
@@ -113,3 +120,31 @@ def test_norse_trains_a_recurrent_net_that_the_chip_keeps(hetlava, tmp_path):
     assert outcome.code == 0, outcome.err
     assert "hidden1" in outcome.out
     assert verified.code == 0, verified.out
+
+
+@pytest.mark.parametrize("begin", ["model.pt", "model.pt.ckpt", ""])
+def test_a_trained_model_goes_on_for_the_chip(hetlava, tmp_path, begin):
+    """``hetlava train --resume MODEL --qat``: data and options are those that it was trained by."""
+    out, tuned = tmp_path / "model.pt", tmp_path / "tuned.pt" if begin else tmp_path / "model.pt"
+    quick = ("--hidden", "16", "--batch", "64", "--steps", "24", "--epochs", 3)
+    hetlava("train", "--norse", "digits", *quick, "--out", out)
+    which = (tmp_path / begin,) if begin else ()
+
+    outcome = hetlava("train", "--resume", *which, "--qat", "--epochs", 2, "--out", tuned)
+    verified = hetlava("verify", tuned, "--data", "digits", "--max-drop", "0.0")
+
+    assert outcome.code == 0, outcome.err
+    assert verified.code == 0, verified.out
+
+
+def test_a_model_that_says_not_how_it_was_trained_needs_its_own_options(
+    hetlava, tmp_path, digits_network
+):
+    from hetlava.train.model_file import write_model
+
+    write_model(tmp_path / "bare.pt", digits_network)
+
+    outcome = hetlava("train", "--resume", tmp_path / "bare.pt", "--qat")
+
+    assert outcome.code == 2
+    assert "does not say how it was trained" in outcome.err

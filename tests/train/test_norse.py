@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from hetlava.chips import LOIHI2
-from hetlava.errors import MissingPackageError, ValidationError
+from hetlava.errors import MissingPackageError, TrainingError, ValidationError
 from hetlava.quantisation import quantise
 from hetlava.sim import floating, reference
 from hetlava.train import norse_layer
@@ -115,6 +116,21 @@ def test_a_checkpoint_of_the_other_trainer_is_not_resumed(bars, tmp_path):
 
     with pytest.raises(ValidationError, match="trainer 'norse', asked 'slayer'"):
         fit(other, bars[0], checkpoint=checkpoint, resume=True)
+
+
+@pytest.mark.parametrize(("layer", "name"), [(0, "hidden1"), (1, "output")])
+def test_a_number_that_is_none_is_traced_to_its_layer(bars, tmp_path, layer, name):
+    checkpoint = tmp_path / "model.pt.ckpt"
+    config = replace(CONFIG, **PLAIN | {"epochs": 1, "readout": "last"})
+    fit(config, bars[0], checkpoint=checkpoint)
+    content = torch.load(checkpoint, weights_only=True)
+    content["net"][f"layers.{layer}.weight"][0, 0] = torch.nan
+    torch.save(content, checkpoint)
+    before = checkpoint.read_bytes()
+
+    with pytest.raises(TrainingError, match=f"not finite.* of layer {name}.*checkpoint stays"):
+        fit(replace(config, epochs=2), bars[0], checkpoint=checkpoint, resume=True)
+    assert checkpoint.read_bytes() == before
 
 
 def test_without_norse_the_error_says_what_to_install(bars, monkeypatch):

@@ -117,6 +117,26 @@ def test_every_layer_is_one_step_later_than_the_one_before(rng):
     assert firsts == [4, 5, 6]
 
 
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("readout", ["spike-count", "max-voltage"])
+def test_both_backends_give_the_same_outputs_and_gradients(rng, recurrent, readout):
+    x, state, outcomes = make_input(rng), rng.bit_generator.state, []
+    for backend in ("fused", "plain"):
+        rng.bit_generator.state = state
+        net = make_net(rng, backend=backend, recurrent=recurrent, readout=readout)
+        outputs = net(x)
+        outputs[-1].square().sum().backward()
+        learned = (*net.weights(), *net.log_taus())
+        outcomes.append(([y.detach() for y in outputs], [p.grad for p in learned]))
+    (fused, found), (plain, expected) = outcomes
+
+    # float64: the same sums in another order
+    for a, b in zip(fused, plain, strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=1e-11)
+    for a, b in zip(found, expected, strict=True):
+        assert torch.allclose(a, b, rtol=1e-8, atol=1e-8 * float(b.abs().max()))
+
+
 def finite_slope(function, x, step=1e-6):
     return (function(x + step) - function(x - step)) / (2 * step)
 
@@ -166,7 +186,7 @@ def test_the_forward_pass_does_not_depend_on_the_surrogate(rng):
 
 def test_norse_is_left_as_it_was_found(rng):
     stock = lif.threshold
-    net = make_net(rng)
+    net = make_net(rng, backend="plain")
 
     net(make_input(rng))
     with pytest.raises(RuntimeError):

@@ -159,7 +159,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(bars, tmp_path,
     before = checkpoint.read_bytes()
     monkeypatch.setattr("hetlava.train.readouts.LOGIT", float("nan"))
 
-    with pytest.raises(TrainingError, match="epoch 3, batch 1: .* not finite"):
+    with pytest.raises(TrainingError, match="epoch 3, batch 1: .* not finite.* layer output"):
         fit(CONFIG, *bars, checkpoint=checkpoint, resume=True)
     assert checkpoint.read_bytes() == before
 

@@ -1,0 +1,135 @@
+"""The network that a training run begins with, and what moves its parameters."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from hetlava.errors import ValidationError
+from hetlava.heterogeneity import parse
+from hetlava.network import Network, Plain
+from hetlava.train.batches import Labelled, shuffled
+from hetlava.train.checkpoint import read_checkpoint, read_config, restore
+from hetlava.train.config import TrainConfig
+from hetlava.train.log_tau import Taus
+from hetlava.train.loop import epoch_rng
+from hetlava.train.nets import TrainableNet
+from hetlava.train.qat_net import QatNet
+from hetlava.train.surrogates import Surrogate
+
+SPREAD = 0.5  # of the free voltage before training, in thresholds
+INIT_BATCH = 128  # samples that the first weights are scaled on
+
+# strings, so that a library is loaded when it is asked for
+LIBRARIES: Mapping[str, str] = MappingProxyType(
+    {"slayer": "hetlava.train.slayer", "norse": "hetlava.train.norse"}
+)
+
+
+class Library(Protocol):
+    """What a trainer's module offers."""
+
+    def make(self, config: TrainConfig, n_inputs: int, taus: list[Taus]) -> TrainableNet:
+        """Return a network without weights."""
+        ...
+
+    def surrogates(self, config: TrainConfig, n_layers: int) -> list[Surrogate]:
+        """Return the derivative of the spike of every layer."""
+        ...
+
+    def versions(self) -> dict[str, Plain]:
+        """Return the versions of what it is built from."""
+        ...
+
+
+def library(config: TrainConfig) -> Library:
+    """Return the module that makes the networks of a trainer."""
+    module: Library = import_module(LIBRARIES[config.trainer])
+    return module
+
+
+def build(
+    config: TrainConfig, data: Labelled, n_classes: int, start: Network | None = None
+) -> TrainableNet:
+    """Return the network that training begins with, from ``start`` or drawn at random.
+
+    Raises
+    ------
+    ValidationError
+        If ``start`` is given without ``config.qat``, or does not fit the data.
+    """
+    if start is None:
+        net = _draw(config, data, n_classes)
+        if not config.qat:
+            return net
+        start = net.to_network(config.n_steps, {})
+    elif not config.qat:
+        raise ValidationError("a network to begin with needs quantisation-aware training: qat")
+    _check_start(start, config, data, n_classes)
+    return QatNet(
+        start,
+        library(config).surrogates(config, len(start.populations)),
+        threshold=config.threshold,
+        learn_tau=config.learn_tau,
+    )
+
+
+def _draw(config: TrainConfig, data: Labelled, n_classes: int) -> TrainableNet:
+    """Return the untrained network: time constants drawn, weights scaled on a batch of the data."""
+    mem, syn = parse(config.tau_mem), parse(config.tau_syn)
+    rng = np.random.default_rng(config.seed)
+    sizes = (*config.hidden, n_classes)
+    taus = [Taus(mem.sample(n, rng), syn.sample(n, rng)) for n in sizes]
+    net = library(config).make(config, data.spikes.n_neurons, taus)
+    first = epoch_rng(config.seed, -1)
+    x, _ = next(shuffled(data, min(INIT_BATCH, data.spikes.n_samples), first))
+    net.project()
+    net.initialise(x, SPREAD, first)
+    return net
+
+
+def trained_network(checkpoint: Path, data: Labelled, n_classes: int) -> Network:
+    """Return the network of a checkpoint, of a run on data of this shape.
+
+    Raises
+    ------
+    DataError, FormatError
+        If it is missing, damaged, or of a network of another architecture.
+    """
+    config = read_config(checkpoint)
+    net = build(config, data, n_classes)
+    restore(checkpoint, read_checkpoint(checkpoint, config), net, adam(net, config))
+    return net.to_network(config.n_steps, {})
+
+
+def adam(net: TrainableNet, config: TrainConfig) -> torch.optim.Optimizer:
+    """Return the optimiser: weights and thresholds learn at ``lr``, time constants at ``lr_tau``.
+
+    Each group keeps its first rate, from which that of an epoch follows.
+    """
+    groups = (
+        (net.weights(), config.lr),
+        (net.log_taus(), config.lr_tau),
+        (net.thresholds(), config.lr),
+    )
+    listed = [{"params": list(p), "lr": lr, "first_lr": lr} for p, lr in groups if p]
+    return torch.optim.Adam(listed, fused=True)
+
+
+def _check_start(start: Network, config: TrainConfig, data: Labelled, n_classes: int) -> None:
+    n_outputs = start.population(start.output).neurons.n
+    facts = (
+        ("channels", start.n_inputs, data.spikes.n_neurons),
+        ("outputs", n_outputs, n_classes),
+        ("s of a step", start.dt, config.dt),
+    )
+    for what, found, asked in facts:
+        if found != asked:
+            raise ValidationError(
+                f"the network to begin with is of another architecture: {found} {what}, "
+                f"{config.dataset} takes {asked}"
+            )

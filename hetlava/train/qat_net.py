@@ -1,0 +1,190 @@
+"""Quantisation-aware training: a float network whose forward pass becomes what the chip computes.
+
+Scales are those that :func:`hetlava.quantisation.quantise` chooses for the network that training
+begins with, and they stay; grids of weights, thresholds and decays follow from them, so that the
+network that is written quantises to the integers that it was trained in. Rounding comes gradually:
+``hardness`` grows from epoch to epoch, and with 1 the states are the chip's whole numbers too.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hetlava.arrays import Float
+from hetlava.chips import LOIHI2
+from hetlava.errors import UnsupportedError
+from hetlava.fixedpoint import decay_tau
+from hetlava.graph import INPUT
+from hetlava.network import Network, Plain, Population, Projection
+from hetlava.neurons.cuba import CubaLI, CubaLIF
+from hetlava.quantisation import quantise
+from hetlava.train.config import LearnTau
+from hetlava.train.cuba_rule import FULL, CubaRule
+from hetlava.train.log_tau import Taus
+from hetlava.train.nets import TrainableNet, dropped
+from hetlava.train.qat_layer import LEVELS, QatLayer, on_grid
+from hetlava.train.surrogates import Surrogate
+
+
+class QatNet(TrainableNet):
+    """Layers of CUBA-LIF neurons on the chip's grid.
+
+    Parameters
+    ----------
+    network : Network
+        Where training begins: a chain of populations from the input to the output, each of which
+        may project onto itself.
+    surrogates : sequence of Surrogate
+        One per layer; that of integrators is not read.
+    threshold : float
+        Unit of the voltages that are read [V].
+
+    Raises
+    ------
+    UnsupportedError
+        If the network is no chain.
+    RuleError
+        If it does not fit the chip.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        surrogates: Sequence[Surrogate],
+        *,
+        threshold: float,
+        learn_tau: LearnTau,
+    ) -> None:
+        super().__init__()
+        check_chain(network)
+        self.dt, self.threshold, self.n_inputs = network.dt, threshold, network.n_inputs
+        self.readout, self.discretisation = network.readout, network.discretisation
+        self.surrogates, self.hardness = tuple(surrogates), 1.0
+        scales = {p.name: p.scale for p in quantise(network, LOIHI2).populations}
+        self.layers = nn.ModuleList(
+            QatLayer(network, p, scales[p.name], LOIHI2.vth_max, learn_tau)
+            for p in network.populations
+        )
+
+    def begin(self, epoch: int, n_epochs: int, ramp: float) -> None:
+        """Set the hardness of an epoch (from 0): it reaches 1 after a share ``ramp`` of them."""
+        self.hardness = min(1.0, (epoch + 1) / (int(ramp * n_epochs) + 1))
+
+    def each(self) -> list[QatLayer]:
+        """Return the layers."""
+        return [layer for layer in self.layers if isinstance(layer, QatLayer)]
+
+    def forward(
+        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+    ) -> list[Tensor]:
+        """Return the output of every layer, (N, n, T) each, for input spikes (N, n_inputs, T)."""
+        outputs: list[Tensor] = []
+        for layer, surrogate in zip(self.each(), self.surrogates, strict=True):
+            rule = CubaRule(
+                surrogate=surrogate if layer.spiking else None,
+                reset_gradient="detached",
+                scale=float(layer.scale) if self.hardness == 1 else None,
+            )
+            y = layer.run(x.permute(2, 0, 1), rule, self.hardness)
+            outputs.append(y.permute(1, 2, 0))
+            x = dropped(outputs[-1], drop, rng)
+        return outputs
+
+    def weights(self) -> list[nn.Parameter]:
+        """Return the weights of every layer (n_post, n_pre), recurrent ones (n, n) after them."""
+        layers = self.each()
+        recurrent = [layer.recurrent for layer in layers if layer.recurrent is not None]
+        return [*(layer.weight for layer in layers), *recurrent]
+
+    def thresholds(self) -> list[nn.Parameter]:
+        """Return the thresholds of the layers that spike."""
+        return [layer.threshold for layer in self.each() if layer.spiking]
+
+    def taus(self) -> list[Taus]:
+        """Return the time constants of the whole decay words of every layer."""
+        return [Taus(*(self._tau(layer, name) for name in LEVELS)) for layer in self.each()]
+
+    def _tau(self, layer: QatLayer, name: str) -> Float:
+        words = layer.words(name)
+        if self.discretisation == "exponential":
+            return decay_tau(words.astype(np.int32), self.dt)
+        tau: Float = self.dt * FULL / words
+        return tau
+
+    def mem_taus(self) -> list[Tensor]:
+        """Return the membrane time constants of every layer in steps, with gradients."""
+        return self.live_taus(LEVELS[0])
+
+    def project(self) -> None:
+        """Bring weights, thresholds and decays back to what the chip can hold."""
+        for layer in self.each():
+            layer.project()
+
+    def initialise(self, x: Tensor, spread: float, rng: torch.Generator) -> None:
+        """Keep the weights: they are those of the network that training began with."""
+
+    def to_network(self, n_steps: int, metadata: dict[str, Plain]) -> Network:
+        """Return the network that the chip's integers stand for: nothing of it is rounded again."""
+        layers = self.each()
+        projections = []
+        for source, layer in zip([INPUT, *(ly.name for ly in layers)], layers, strict=False):
+            projections.append(_projection(layer, layer.weight, source))
+            if layer.recurrent is not None:
+                projections.append(_projection(layer, layer.recurrent, layer.name))
+        return Network(
+            dt=self.dt,
+            n_inputs=self.n_inputs,
+            n_steps=n_steps,
+            populations=tuple(
+                Population(name=layer.name, neurons=_neurons(layer, taus))
+                for layer, taus in zip(layers, self.taus(), strict=True)
+            ),
+            projections=tuple(projections),
+            output=layers[-1].name,
+            readout=self.readout,
+            discretisation=self.discretisation,
+            metadata=metadata,
+        )
+
+
+def check_chain(network: Network) -> None:
+    """Refuse networks that are more than a chain of populations with loops onto themselves.
+
+    Raises
+    ------
+    UnsupportedError
+        If a population has another projection than from the one before it and from itself.
+    """
+    names = [p.name for p in network.populations]
+    wires = [(p.source, p.target) for p in network.projections]
+    chain = list(zip([INPUT, *names], names, strict=False))
+    strange = [w for w in wires if w not in chain and w[0] != w[1]]
+    if strange or len(set(wires)) < len(wires) or not set(chain) <= set(wires):
+        raise UnsupportedError(
+            "quantisation-aware training takes a chain of populations, each perhaps onto itself; "
+            f"the projections are {', '.join(f'{a} -> {b}' for a, b in wires)}"
+        )
+    if network.output != names[-1]:
+        raise UnsupportedError(
+            f"the output is {network.output}, not the last of {', '.join(names)}"
+        )
+
+
+def _projection(layer: QatLayer, weight: Tensor, source: str) -> Projection:
+    grid = 2 * layer.step
+    return Projection(source=source, target=layer.name, weights=on_grid(weight, grid), grid=grid)
+
+
+def _neurons(layer: QatLayer, taus: Taus) -> CubaLI:
+    v_leak = layer.bias.detach().double().cpu().numpy()
+    if not layer.spiking:
+        return CubaLI(tau_mem=taus.mem, tau_syn=taus.syn, v_leak=v_leak)
+    return CubaLIF(
+        tau_mem=taus.mem,
+        tau_syn=taus.syn,
+        v_leak=v_leak,
+        v_threshold=on_grid(layer.threshold, layer.step),
+        v_reset=np.zeros_like(v_leak),
+    )
