@@ -1,7 +1,7 @@
 """Batches of spikes for training: dense in lava-dl's axes, shuffled and moved at random."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from hetlava.arrays import Int64
 from hetlava.errors import ValidationError
 from hetlava.events import Events
+from hetlava.train.spike_rows import SpikeRows, rows_of_events
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,47 @@ def dense(spikes: Events, which: Int64) -> Tensor:
     return torch.from_numpy(x).permute(1, 2, 0)
 
 
-def shuffled(data: Labelled, size: int, rng: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Give every sample once, in random order: spikes (<= size, n, T) and labels."""
+Batches = Iterator[tuple[Tensor | SpikeRows, Tensor]]
+
+
+def shuffled(data: Labelled, size: int, rng: torch.Generator, *, rows: bool = False) -> Batches:
+    """Give every sample once, in random order: spikes (<= size, n, T), or events, and labels."""
     order = torch.randperm(data.spikes.n_samples, generator=rng).numpy()
-    return _batches(data, order, size)
+    return _batches(data, order, size, rows)
 
 
-def in_order(data: Labelled, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def in_order(data: Labelled, size: int, *, rows: bool = False) -> Batches:
     """Give every sample once, in their order."""
-    return _batches(data, np.arange(data.spikes.n_samples), size)
+    return _batches(data, np.arange(data.spikes.n_samples), size, rows)
 
 
-def _batches(data: Labelled, order: Int64, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(data: Labelled, order: Int64, size: int, rows: bool) -> Batches:
     for start in range(0, len(order), size):
         which = order[start : start + size]
-        yield dense(data.spikes, which), torch.from_numpy(data.labels[which])
+        x = rows_of_events(data.spikes.take(which)) if rows else dense(data.spikes, which)
+        yield x, torch.from_numpy(data.labels[which])
+
+
+def moved(
+    x: Tensor | SpikeRows, image: tuple[int, int, int], most: int, rng: torch.Generator
+) -> Tensor | SpikeRows:
+    """Move every sample by up to ``most`` pixels; tensors and events of the same spikes alike."""
+    if isinstance(x, Tensor):
+        return shifted(x, image, most, rng)
+    _, height, width = image
+    n_steps, n_samples, _ = x.shape
+    by = _draw_shifts(n_samples, most, rng).numpy()
+    lengths = np.diff(x.indptr)
+    by_event = np.repeat(by, lengths.reshape(n_samples, n_steps).sum(1), axis=0)
+    row, column = x.index // width % height - by_event[:, 0], x.index % width - by_event[:, 1]
+    seen = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    left = np.concatenate([[0], np.cumsum(seen)])
+    index = (x.index - by_event[:, 0] * width - by_event[:, 1])[seen].astype(np.int32)
+    return replace(x, indptr=left[x.indptr], index=index)
+
+
+def _draw_shifts(n: int, most: int, rng: torch.Generator) -> Tensor:
+    return torch.randint(0, 2 * most + 1, (n, 2), generator=rng) - most
 
 
 def shifted(x: Tensor, image: tuple[int, int, int], most: int, rng: torch.Generator) -> Tensor:
@@ -65,13 +92,13 @@ def shifted(x: Tensor, image: tuple[int, int, int], most: int, rng: torch.Genera
     image : (kinds, height, width)
     """
     kinds, height, width = image
-    by = torch.randint(0, 2 * most + 1, (len(x), 2), generator=rng) - most
+    by = _draw_shifts(len(x), most, rng)
     still = x.permute(2, 0, 1).reshape(x.shape[2], len(x), kinds, height, width)
-    moved = torch.zeros_like(still)
+    seen = torch.zeros_like(still)
     for n, (rows, columns) in enumerate(by.tolist()):
         (to_y, y), (to_x, z) = _overlap(height, rows), _overlap(width, columns)
-        moved[:, n, :, to_y, to_x] = still[:, n, :, y, z]
-    return moved.flatten(2).permute(1, 2, 0)
+        seen[:, n, :, to_y, to_x] = still[:, n, :, y, z]
+    return seen.flatten(2).permute(1, 2, 0)
 
 
 def _overlap(size: int, by: int) -> tuple[slice, slice]:

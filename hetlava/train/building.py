@@ -17,7 +17,7 @@ from hetlava.train.checkpoint import read_checkpoint, read_config, restore
 from hetlava.train.config import TrainConfig
 from hetlava.train.log_tau import Taus
 from hetlava.train.loop import epoch_rng
-from hetlava.train.nets import TrainableNet
+from hetlava.train.nets import TrainableNet, as_tensor
 from hetlava.train.qat_net import QatNet
 from hetlava.train.surrogates import Surrogate
 
@@ -88,7 +88,7 @@ def _draw(config: TrainConfig, data: Labelled, n_classes: int) -> TrainableNet:
     first = epoch_rng(config.seed, -1)
     x, _ = next(shuffled(data, min(INIT_BATCH, data.spikes.n_samples), first))
     net.project()
-    net.initialise(x, SPREAD, first)
+    net.initialise(as_tensor(x), SPREAD, first)
     return net
 
 

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from hetlava.errors import TrainingError
-from hetlava.train.batches import Labelled, in_order, shifted, shuffled
+from hetlava.train.batches import Labelled, in_order, moved, shuffled
 from hetlava.train.config import TrainConfig
 from hetlava.train.nets import TrainableNet, layer_names
 from hetlava.train.readouts import logits, loss
 from hetlava.train.regularisers import parse_regulariser
+from hetlava.train.spike_rows import SpikeRows
 
 TEST_BATCH = 128
 
@@ -74,10 +75,12 @@ def train_epoch(
     regularisers = [parse_regulariser(text) for text in config.regularise]
     tally, n_batches = Tally(), -(-data.spikes.n_samples // config.batch)
     device = next(net.parameters()).device
-    for done, (x, labels) in enumerate(shuffled(data, config.batch, rng), start=1):
+    rows = net.takes_rows and device.type == "cpu"
+    batches = shuffled(data, config.batch, rng, rows=rows)
+    for done, (x, labels) in enumerate(batches, start=1):
         if config.shift and config.image is not None:
-            x = shifted(x, config.image, config.shift, rng)
-        x, labels = x.to(device), labels.to(device)
+            x = moved(x, config.image, config.shift, rng)
+        x, labels = _sent_to(device, x), labels.to(device)
         outputs = net(x, config.drop, rng)
         scores = logits(net.readout, outputs[-1], net.threshold)
         cost = loss(scores, labels)
@@ -98,12 +101,17 @@ def evaluate(net: TrainableNet, data: Labelled) -> Tally:
     """Classify every sample by its output."""
     tally = Tally()
     device = next(net.parameters()).device
-    for x, labels in in_order(data, TEST_BATCH):
-        x, labels = x.to(device), labels.to(device)
+    rows = net.takes_rows and device.type == "cpu"
+    for x, labels in in_order(data, TEST_BATCH, rows=rows):
+        x, labels = _sent_to(device, x), labels.to(device)
         outputs = net(x)
         scores = logits(net.readout, outputs[-1], net.threshold)
         tally.add(float(loss(scores, labels)), scores, labels, net.spikes(outputs))
     return tally
+
+
+def _sent_to(device: torch.device, x: Tensor | SpikeRows) -> Tensor | SpikeRows:
+    return x.to(device) if isinstance(x, Tensor) else x
 
 
 def epoch_rng(seed: int, epoch: int) -> torch.Generator:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from hetlava.network import Network, Plain, Readout
 from hetlava.train.log_tau import LogTau, Taus
+from hetlava.train.spike_rows import SpikeRows
 
 
 class TrainableNet(nn.Module, ABC):
@@ -19,15 +20,18 @@ class TrainableNet(nn.Module, ABC):
         Length of a step [s].
     threshold : float
         Firing threshold of every neuron [V].
+    takes_rows : bool
+        Input may come as events, :class:`SpikeRows`, on the CPU.
     """
 
     readout: Readout = "spike-count"
+    takes_rows: bool = False
     dt: float
     threshold: float
 
     @abstractmethod
     def forward(
-        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+        self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
     ) -> list[Tensor]:
         """Return the output of every layer, (N, n, T) each, for input spikes (N, n_inputs, T).
 
@@ -94,6 +98,18 @@ class TrainableNet(nn.Module, ABC):
     def spikes(self, outputs: Sequence[Tensor]) -> list[Tensor]:
         """Return those outputs that are spikes."""
         return list(outputs if self.readout == "spike-count" else outputs[:-1])
+
+
+def by_step(x: Tensor | SpikeRows) -> Tensor | SpikeRows:
+    """Return spikes as layers take them: tensors (N, n, T) as (T, N, n), events as they are."""
+    return x.permute(2, 0, 1) if isinstance(x, Tensor) else x
+
+
+def as_tensor(x: Tensor | SpikeRows) -> Tensor:
+    """Return what the libraries' own path takes, or refuse events."""
+    if isinstance(x, Tensor):
+        return x
+    raise TypeError("events drive fused layers only; this backend takes tensors (N, n, T)")
 
 
 def dropped(x: Tensor, drop: float, rng: torch.Generator | None) -> Tensor:

@@ -20,6 +20,7 @@ from hetlava.train.config import LearnTau
 from hetlava.train.cuba_layer import by_sender, cuba_layer
 from hetlava.train.cuba_rule import CubaParameters, CubaRule
 from hetlava.train.log_tau import EulerLogTau, Taus, learn_log_tau
+from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import SURROGATES, Surrogate, round_to, spike
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -73,7 +74,9 @@ class NorseLayer(nn.Module):
         start = lif.LIFState(zero, zero, zero)
         return _scan(lambda z, s: lif.lif_step(z, s, weight, back, p, dt), x, start)
 
-    def fused(self, x: Tensor, v_th: float, unit: float, surrogate: Surrogate | None) -> Tensor:
+    def fused(
+        self, x: Tensor | SpikeRows, v_th: float, unit: float, surrogate: Surrogate | None
+    ) -> Tensor:
         """Return spikes, or voltages without a ``surrogate``, (T, N, n), for what is sent.
 
         Parameters

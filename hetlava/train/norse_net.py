@@ -29,8 +29,16 @@ from hetlava.network import Network, Plain, Population, Projection, Readout
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.train.config import Backend, LearnTau
 from hetlava.train.log_tau import Taus, clamp_log_tau
-from hetlava.train.nets import TrainableNet, dropped, layer_names, one_step_later
+from hetlava.train.nets import (
+    TrainableNet,
+    as_tensor,
+    by_step,
+    dropped,
+    layer_names,
+    one_step_later,
+)
 from hetlava.train.norse_layer import NorseLayer, surrogate_gradient
+from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import SURROGATES, round_to
 
 STEPS_TO_THRESHOLD = 128  # of the grid of weights: the largest weight is about one threshold
@@ -67,7 +75,7 @@ class NorseNet(TrainableNet):
         backend: Backend = "fused",
     ) -> None:
         super().__init__()
-        self.backend = backend
+        self.backend, self.takes_rows = backend, backend == "fused"
         self.dt, self.threshold, self.n_inputs = dt, threshold, n_inputs
         self.surrogate, self.readout = surrogate, readout
         self.grid = threshold / STEPS_TO_THRESHOLD
@@ -87,7 +95,7 @@ class NorseNet(TrainableNet):
         return self.threshold + 0.5 * self.grid / STEPS_TO_THRESHOLD
 
     def forward(
-        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+        self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
     ) -> list[Tensor]:
         """Return the output of every layer, (N, n, T) each, for input spikes (N, n_inputs, T)."""
         outputs: list[Tensor] = []
@@ -99,11 +107,11 @@ class NorseNet(TrainableNet):
                 x = dropped(outputs[-1], drop, rng)
         return outputs
 
-    def _step(self, layer: NorseLayer, x: Tensor, integrates: bool) -> Tensor:
+    def _step(self, layer: NorseLayer, x: Tensor | SpikeRows, integrates: bool) -> Tensor:
         if self.backend == "fused":
             surrogate = None if integrates else SURROGATES[self.surrogate]
-            return layer.fused(x.permute(2, 0, 1), self.v_th, self.threshold, surrogate)
-        arriving = one_step_later(x).permute(2, 0, 1)
+            return layer.fused(by_step(x), self.v_th, self.threshold, surrogate)
+        arriving = one_step_later(as_tensor(x)).permute(2, 0, 1)
         if integrates:
             return layer.integrate(arriving, layer.rounded(layer.weight))
         return layer.fire(arriving, self.v_th)

@@ -12,6 +12,7 @@ from hetlava.train.config import LearnTau
 from hetlava.train.cuba_layer import by_sender, cuba_layer
 from hetlava.train.cuba_rule import FULL, CubaParameters, CubaRule
 from hetlava.train.log_tau import EulerWord, LogTau, clamp_log_tau, learn_log_tau
+from hetlava.train.spike_rows import SpikeRows
 
 UNIT = 1 << STATE_SHIFT
 STEPS = 128  # of a weight's grid on the negative side, one fewer on the positive
@@ -70,7 +71,7 @@ class QatLayer(nn.Module):
         """Volts of a unit of the chip's weights and thresholds; weights take every second."""
         return UNIT / float(self.scale)
 
-    def run(self, x: Tensor, rule: CubaRule, hardness: float) -> Tensor:
+    def run(self, x: Tensor | SpikeRows, rule: CubaRule, hardness: float) -> Tensor:
         """Return spikes, or integrators' voltages, (T, N, n), for what is sent.
 
         Parameters

@@ -23,8 +23,9 @@ from hetlava.quantisation import quantise
 from hetlava.train.config import LearnTau
 from hetlava.train.cuba_rule import FULL, CubaRule
 from hetlava.train.log_tau import Taus
-from hetlava.train.nets import TrainableNet, dropped
+from hetlava.train.nets import TrainableNet, by_step, dropped
 from hetlava.train.qat_layer import LEVELS, QatLayer, on_grid
+from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import Surrogate
 
 
@@ -48,6 +49,8 @@ class QatNet(TrainableNet):
     RuleError
         If it does not fit the chip.
     """
+
+    takes_rows = True
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class QatNet(TrainableNet):
         return [layer for layer in self.layers if isinstance(layer, QatLayer)]
 
     def forward(
-        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+        self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
     ) -> list[Tensor]:
         """Return the output of every layer, (N, n, T) each, for input spikes (N, n_inputs, T)."""
         outputs: list[Tensor] = []
@@ -87,7 +90,7 @@ class QatNet(TrainableNet):
                 reset_gradient="detached",
                 scale=float(layer.scale) if self.hardness == 1 else None,
             )
-            y = layer.run(x.permute(2, 0, 1), rule, self.hardness)
+            y = layer.run(by_step(x), rule, self.hardness)
             outputs.append(y.permute(1, 2, 0))
             x = dropped(outputs[-1], drop, rng)
         return outputs

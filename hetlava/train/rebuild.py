@@ -11,8 +11,8 @@ from torch import nn
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.network import Network, Projection
 from hetlava.neurons.cuba import CubaLIF
+from hetlava.train.building import library
 from hetlava.train.config import TrainConfig
-from hetlava.train.fit import library
 from hetlava.train.log_tau import Taus
 from hetlava.train.nets import TrainableNet
 

@@ -27,7 +27,15 @@ from hetlava.train.cuba_layer import by_sender, cuba_layer
 from hetlava.train.cuba_rule import CubaParameters, CubaRule
 from hetlava.train.dynamics import FULL, corrected_dynamics, dynamics
 from hetlava.train.log_tau import Taus, clamp_log_tau, learn_log_tau, tau_of
-from hetlava.train.nets import TrainableNet, dropped, layer_names, one_step_later
+from hetlava.train.nets import (
+    TrainableNet,
+    as_tensor,
+    by_step,
+    dropped,
+    layer_names,
+    one_step_later,
+)
+from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import Surrogate, round_to
 
 W_SCALE = 1 << 6  # lava-dl's units of a weight per volt
@@ -70,7 +78,7 @@ class SlayerNet(TrainableNet):
     ) -> None:
         super().__init__()
         self.dt, self.threshold, self.learn_tau = dt, threshold, learn_tau
-        self.backend = backend
+        self.backend, self.takes_rows = backend, backend == "fused"
         sizes = [n_inputs, *(t.mem.size for t in taus)]
         widths = surrogate_widths(len(taus))
         # Any: PyTorch types the members of a list as bare modules
@@ -80,16 +88,16 @@ class SlayerNet(TrainableNet):
         )
 
     def forward(
-        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+        self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
     ) -> list[Tensor]:
         """Return the spikes of every layer, (N, n, T) each, for input spikes (N, n_inputs, T)."""
         spikes: list[Tensor] = []
         with corrected_dynamics():
             for block, rule in zip(self.blocks, self._rules(), strict=True):
                 if self.backend == "fused":
-                    x = _fused(block, x.permute(2, 0, 1), rule).permute(1, 2, 0)
+                    x = _fused(block, by_step(x), rule).permute(1, 2, 0)
                 else:
-                    x = one_step_later(block(x))
+                    x = one_step_later(block(as_tensor(x)))
                 spikes.append(x)
                 x = dropped(x, drop, rng)
         return spikes
@@ -157,10 +165,11 @@ def surrogate_of(width: float) -> Surrogate:
     return Surrogate(shape="exponential", steepness=1 / width, height=SURROGATE_HEIGHT)
 
 
-def _fused(block: Any, x: Tensor, rule: CubaRule) -> Tensor:
+def _fused(block: Any, x: Tensor | SpikeRows, rule: CubaRule) -> Tensor:
     """Return the spikes (T, N, n) of a block for those that are sent to it, a step later."""
-    neuron, synapse = block.neuron, block.synapse
-    weight = synapse.pre_hook_fx(synapse.weight).flatten(1)
+    neuron = block.neuron
+    # what the block's own rounding gives for weights in its range, which they are projected to
+    weight = round_to(block.synapse.weight.flatten(1), GRID)
     alpha, beta = (1 - round_to(d, 1) / FULL for d in (neuron.current_decay, neuron.voltage_decay))
     threshold = torch.full_like(alpha, neuron.threshold)
     zero = torch.zeros_like(alpha)

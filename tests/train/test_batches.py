@@ -6,7 +6,8 @@ import torch
 
 from hetlava.errors import ValidationError
 from hetlava.events import from_dense
-from hetlava.train.batches import Labelled, dense, in_order, shifted, shuffled
+from hetlava.train.batches import Labelled, dense, in_order, moved, shifted, shuffled
+from hetlava.train.spike_rows import rows_of
 
 
 @pytest.fixture
@@ -60,6 +61,28 @@ def test_a_shift_moves_whole_images_and_loses_what_leaves():
     assert set(step.tolist()) == {1}
     # the corner stays in sight for shifts of 0, 1, 2 out of -2 .. 2 on both axes
     assert 0.25 < moved[:, 0].sum() / 300 < 0.48
+
+
+def test_events_are_batched_and_moved_as_tensors_are(rng):
+    image, batches = (2, 4, 6), []
+    spikes = from_dense(rng.random((7, 9, 48)) < 0.3)
+    for rows in (False, True):
+        generator = torch.Generator().manual_seed(2)
+        data = Labelled(spikes, np.arange(9))
+        batches.append(
+            [
+                (moved(x, image, 3, generator), labels)
+                for x, labels in shuffled(data, 4, generator, rows=rows)
+            ]
+        )
+
+    for (x, labels), (events, same) in zip(*batches, strict=True):
+        expected = rows_of(x.permute(2, 0, 1).contiguous())
+        assert torch.equal(labels, same)
+        assert events.shape == expected.shape
+        assert np.array_equal(events.indptr, expected.indptr)
+        assert np.array_equal(events.index, expected.index)
+        assert not len(expected.value)
 
 
 def test_labels_and_samples_must_be_as_many(data):

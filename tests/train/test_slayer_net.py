@@ -13,6 +13,7 @@ from hetlava.sim.reference import run
 from hetlava.train.dynamics import corrected_dynamics
 from hetlava.train.log_tau import Taus
 from hetlava.train.slayer_net import SlayerNet, effective_weights, to_network
+from hetlava.train.spike_rows import rows_of
 
 pytestmark = pytest.mark.lava
 N_INPUTS, SIZES, DT, T = 20, (15, 12, 4), 1e-3, 50
@@ -198,3 +199,13 @@ def test_both_backends_give_the_same_spikes_and_gradients(rng):
         # the surrogate derivatives stand half a unit of 1/4096 V apart, and u is found again but
         # for the fraction that truncation took
         assert torch.allclose(a, b, rtol=0.02, atol=0.01 * float(b.abs().max()))
+
+
+def test_events_are_trained_on_as_tensors_are(rng):
+    net, x = make_net(rng), make_input(rng)
+    rows = rows_of(x.permute(2, 0, 1).contiguous())
+
+    for from_rows, from_tensor in zip(net(rows), net(x), strict=True):
+        assert torch.equal(from_rows, from_tensor)
+    with pytest.raises(TypeError, match="fused layers only"):
+        make_net(rng, backend="plain")(rows)
