@@ -52,7 +52,7 @@ HEAVY = (
 # where a heavy library may be imported as the module is loaded, which then loads on demand only
 ON_LOAD = {
     "torch": "hetlava.train",
-    "triton": "hetlava.sim.triton_cuba",
+    "triton": ("hetlava.sim.triton_cuba", "hetlava.train.cuba_triton_kernels"),
     "lava": ("hetlava.export.lava_processes", "hetlava.export.lava_standalone"),
 }
 # where a heavy library may be imported at all
@@ -159,7 +159,7 @@ def test_the_packages_load_nothing_heavy():
 
 def test_running_a_network_needs_neither_torch_nor_lava():
     light = [m for m in MODULES if RANK[part(m)] <= RANK["datasets"]]
-    light = [m for m in light if not m.startswith((*ON_LOAD["lava"], ON_LOAD["triton"]))]
+    light = [m for m in light if not m.startswith((*ON_LOAD["lava"], *ON_LOAD["triton"]))]
     loaded = loaded_by("\n".join(f"import {module}" for module in light))
     # numba itself looks for scipy
     assert not loaded & (set(HEAVY) - {"scipy"})

@@ -1,11 +1,14 @@
 """The layer of CUBA-LIF neurons that all training here runs on, by the fastest means at hand.
 
-The equations stand in :mod:`hetlava.train.cuba_rule`. What runs where: compiled loops that spikes
-drive on the CPU, step by step elsewhere.
+The equations stand in :mod:`hetlava.train.cuba_rule`. What runs where: on the CPU compiled loops
+that spikes drive; on a GPU one Triton kernel for all steps, or step by step where Triton is not
+installed or the layer projects onto itself.
 """
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
 from hetlava.errors import ValidationError
@@ -51,6 +54,10 @@ def cuba_layer(
         return run_compiled(x, weight, loop, p, rule)
     if isinstance(x, SpikeRows):
         raise ValueError("events drive layers on the CPU only; give a tensor")
+    if loop is None and p.alpha.dtype == torch.float32 and find_spec("triton") is not None:
+        from hetlava.train.cuba_triton import run_triton
+
+        return run_triton(x, weight, p, rule)
     return run_plain(x, weight, loop, p, rule)
 
 
