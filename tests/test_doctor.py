@@ -8,6 +8,7 @@ import pytest
 from hetlava.chips import LOIHI1, LOIHI2
 from hetlava.doctor import RULES, SEVERITIES, examine
 from hetlava.network import Network, Population, Projection
+from hetlava.neurons.adaptive import AlifRegisters
 from hetlava.neurons.cuba import CubaLIF, CubaRegisters
 from hetlava.quantisation import quantise
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
@@ -192,6 +193,47 @@ def test_what_netx_does_not_do_as_trained_is_a_note():
     assert not findings(net, "weights_as_trained")
 
 
+def test_a_layer_that_netx_takes_otherwise_counts_its_neurons():
+    net = chain(provenance={"netx_changes": ["layer/1: a pool, which netx does not load"]})
+    renamed = replace(net.populations[0], name="layer1")
+    wires = [
+        replace(q, **{end: "layer1" for end in ("source", "target") if getattr(q, end) == "a"})
+        for q in net.projections
+    ]
+    net = replace(net, populations=(renamed, net.populations[1]), projections=tuple(wires))
+    assert the_only(net, "layers_as_trained").count == 3
+
+
+@pytest.mark.parametrize(("vth", "count"), [(4095, 0), ([80, 4096, 5000], 2)])
+def test_thresholds_that_slayer_meets_are_told_of_its_files_alone(vth, count):
+    net = chain(a=population("a", vth=vth), provenance={"format": "lava-dl"})
+    found = findings(net, "thresholds_as_trained")
+    assert sum(f.count for f in found) == count
+    assert all((f.severity, f.where) == ("note", "a.vth") for f in found)
+    assert not findings(replace(net, provenance={}), "thresholds_as_trained")
+
+
+def adaptive(**given):
+    sound = {"du": 900, "dv": 300, "dth": 100, "dr": 200, "vth": 90, "vth_step": 20, "bias_mant": 0}
+    words = {k: np.full(3, v, np.int32) for k, v in (sound | given).items()}
+    return QuantisedPopulation(name="a", registers=AlifRegisters(**words))
+
+
+@pytest.mark.parametrize(
+    ("given", "rule", "where"),
+    [
+        ({"dth": 0}, "adaptation_ends", "a.dth"),
+        ({"dr": 0}, "adaptation_ends", "a.dr"),
+        ({"vth": 0}, "adapting_neurons_rest", "a"),
+        ({"dv": 0}, "adapting_voltages_leak", "a.dv"),
+    ],
+)
+def test_neurons_whose_adaptation_goes_wrong_are_told(given, rule, where):
+    assert not findings(chain(a=adaptive()))
+    found = the_only(chain(a=adaptive(**given)), rule)
+    assert (found.severity, found.where, found.count) == ("warning", where, 3)
+
+
 @pytest.mark.parametrize(("vth", "count"), [(2000, 0), ([300, 340, 2000], 1)])
 def test_a_small_threshold_makes_truncation_leak(vth, count):
     # 0.494 * 4096 / (200 * 32 vth) is 1 % at vth 31.6 for dv 200, 316 for dv 20
@@ -301,6 +343,8 @@ def test_the_worst_comes_first_and_every_finding_says_what_to_do(random_network,
 def test_every_rule_finds_something_somewhere(random_network, rng):
     nets = [random_network(rng, extreme=True)[0] for _ in range(60)]
     named = {"weights_as_trained", "layers_as_trained", "words_kept", "chip_limits"}
+    named |= {"thresholds_as_trained", "adaptation_ends", "adapting_neurons_rest"}
+    named |= {"adapting_voltages_leak"}
     assert {f.rule for net in nets for f in findings(net)} >= {r.__name__ for r in RULES} - named
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hetlava.bounds import bounds
 from hetlava.chips import ChipSpec
-from hetlava.doctor import activity, registers, wiring
+from hetlava.doctor import activity, adaptation, lava_dl, registers, wiring
 from hetlava.doctor.findings import SEVERITIES, Case, Finding, Rule, Severity
 from hetlava.quantised import QuantisedNetwork
 
@@ -12,13 +12,17 @@ __all__ = ["RULES", "SEVERITIES", "Finding", "Severity", "examine"]
 
 RULES: tuple[Rule, ...] = (
     registers.chip_limits,
-    registers.weights_as_trained,
-    registers.layers_as_trained,
+    lava_dl.weights_as_trained,
+    lava_dl.layers_as_trained,
+    lava_dl.thresholds_as_trained,
     registers.leak_exists,
     registers.memory_exists,
     registers.time_constants_resolved,
     registers.words_kept,
     registers.truncation_small,
+    adaptation.adaptation_ends,
+    adaptation.adapting_neurons_rest,
+    adaptation.adapting_voltages_leak,
     wiring.weights_exist,
     wiring.input_reaches,
     wiring.output_is_reached,

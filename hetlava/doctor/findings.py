@@ -1,8 +1,8 @@
 """A finding, and what the rules that make findings look at."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -64,3 +64,9 @@ def neurons(severity: Severity, where: str, which: Bool, text: str, cure: str) -
         first = int(np.argmax(which))
         text = f"{count} of {which.size} neurons (first {first}): {text}"
         yield Finding(severity=severity, where=where, count=count, text=text, cure=cure)
+
+
+def listed(case: Case, key: str) -> Sequence[Any]:
+    """Return a list of the provenance, which a file may have filled with anything plain."""
+    value = case.net.provenance.get(key)
+    return value if isinstance(value, list | tuple) else ()

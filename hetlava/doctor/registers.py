@@ -1,14 +1,12 @@
 """What is wrong with the numbers in the registers, one by one."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from hetlava.arrays import AnyArray
 from hetlava.budget import truncation_leak
-from hetlava.doctor.findings import Case, Finding, neurons
+from hetlava.doctor.findings import Case, Finding, listed, neurons
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT
 from hetlava.quantised import QuantisedPopulation
 from hetlava.rules import RULES as CHIP_RULES
@@ -29,40 +27,6 @@ def chip_limits(case: Case) -> Iterator[Finding]:
                 text=v.text,
                 cure=v.cure,
             )
-
-
-def weights_as_trained(case: Case) -> Iterator[Finding]:
-    """The weights that SLAYER trained are those that lava-dl's loader runs."""
-    for where, what, changed in _netx_changes(case):
-        if changed:
-            yield Finding(
-                severity="warning",
-                where=where,
-                count=changed,
-                text=f"{what}; hetlava runs what SLAYER trained",
-                cure="for netx, even weights where a layer has both signs, and none below -255",
-            )
-
-
-def layers_as_trained(case: Case) -> Iterator[Finding]:
-    """What SLAYER trained is what lava-dl's loader runs."""
-    for where, what, changed in _netx_changes(case):
-        if not changed:
-            yield Finding(
-                severity="note",
-                where=where,
-                count=1,
-                text=f"{what}; hetlava runs what SLAYER trained",
-                cure="none is needed here; netx gives other spikes than the training did, or fails",
-            )
-
-
-def _netx_changes(case: Case) -> Iterator[tuple[str, str, int]]:
-    """Where netx differs from the file, in which way, and how many weights it changes."""
-    for text in _listed(case, "netx_changes"):
-        where, _, what = str(text).rpartition(": ")
-        changed = re.search(r"changes (\d+) of", what)
-        yield where, what, int(changed[1]) if changed else 0
 
 
 def leak_exists(case: Case) -> Iterator[Finding]:
@@ -101,7 +65,7 @@ def time_constants_resolved(case: Case) -> Iterator[Finding]:
 
 def words_kept(case: Case) -> Iterator[Finding]:
     """Rounding moved no decay word to fit its register."""
-    for row in _listed(case, "budget"):
+    for row in listed(case, "budget"):
         if not isinstance(row, Mapping):
             continue
         for key, end, cure in (
@@ -130,12 +94,6 @@ def truncation_small(case: Case) -> Iterator[Finding]:
             )
             cure = "larger weights and thresholds: export with --no-netx"
             yield from neurons("warning", f"{p.name}.v", large, text, cure)
-
-
-def _listed(case: Case, key: str) -> Sequence[Any]:
-    """Return a list of the provenance, which a file may have filled with anything plain."""
-    value = case.net.provenance.get(key)
-    return value if isinstance(value, list | tuple) else ()
 
 
 def _words(p: QuantisedPopulation) -> tuple[tuple[str, AnyArray], tuple[str, AnyArray]]:
