@@ -121,14 +121,12 @@ class Target:
         return quantise(net, self.spec)
 
     def place(self, net: AnyNetwork) -> "Placement":
-        """Put every neuron on a core of the target.
+        """Put every neuron on a core; raises RuleError with every reason why that cannot be.
 
         Raises
         ------
         UnsupportedError
             If the target takes other networks, or has no cores.
-        RuleError
-            If the network does not fit; the message has every reason.
         """
         self._require_taken(net)
         if self.placer is not None:

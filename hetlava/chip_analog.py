@@ -1,7 +1,7 @@
 """Chips with analog neurons: BrainScaleS-2 and DYNAP-SE2, every number with source and status."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from hetlava.chip_spec import Source, Sourced
 
@@ -62,6 +62,8 @@ class BrainScaleS2Spec(Sourced):
         One value for the whole chip.
     """
 
+    headline: ClassVar[tuple[str, ...]] = ("neurons", "signed_inputs", "weight_max")
+
     speedup: float
     neurons: int
     arrays: int
@@ -109,6 +111,8 @@ class DynapSE2Spec(Sourced):
     mismatch_sigma : float
         Relative spread of parameters that Rockpool's simulation takes.
     """
+
+    headline: ClassVar[tuple[str, ...]] = ("chips", "cores", "neurons_per_core")
 
     chips: int
     cores: int

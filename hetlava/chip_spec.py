@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from hetlava.errors import ValidationError
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, WEIGHT_BITS, weight_step
@@ -34,7 +34,11 @@ class Sourced:
         Short name, used in files.
     sources : mapping of field name to Source
         One entry for every field that a subclass adds.
+    headline : tuple of str
+        The limits that a list of chips shows.
     """
+
+    headline: ClassVar[tuple[str, ...]] = ()
 
     name: str
     sources: Mapping[str, Source] = field(repr=False)
@@ -152,6 +156,8 @@ class ChipSpec(Sourced):
     input_axons, output_axons : int
         Sources that a core can listen to, and (neuron, target core) pairs that it can send to.
     """
+
+    headline: ClassVar[tuple[str, ...]] = ("cores", "neurons_per_core", "decay_profiles")
 
     state_bits: int
     state_shift: int

@@ -1,6 +1,7 @@
 """Xylo Audio 2: a digital chip with shift decays and neurons that spike several times a step."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hetlava.chip_spec import Source, Sourced
 
@@ -28,6 +29,8 @@ class XyloSpec(Sourced):
         Largest left shift of the weights of a group: from the input, between hidden neurons, to
         the output.
     """
+
+    headline: ClassVar[tuple[str, ...]] = ("inputs", "hidden", "outputs")
 
     inputs: int
     hidden: int

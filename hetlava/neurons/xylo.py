@@ -91,9 +91,11 @@ class XyloRegisters(NeuronRegisters):
         """
         most = XYLO2.input_spikes_max if from_input else XYLO2.hidden_spikes_max
         spikes: Int64 = np.minimum(s.astype(np.int64), most)
+        # doubles hold these sums exactly, and are multiplied many times faster than integers
+        sent, w = spikes.astype(np.float64), weights.T.astype(np.float64)
         # no sum of a part can leave the word, so that their order does not matter
-        if np.all(np.abs(state.u) + np.abs(spikes) @ np.abs(weights.T) <= LARGEST):
-            return state._replace(u=(state.u + spikes @ weights.T).astype(np.int32))
+        if np.all(np.abs(state.u) + np.abs(sent) @ np.abs(w) <= LARGEST):
+            return state._replace(u=(state.u + sent @ w).astype(np.int32))
         u = state.u
         for j in np.flatnonzero(spikes.any(axis=0)):
             # several spikes of one source have one sign: they saturate as their sum does

@@ -7,7 +7,7 @@ import numpy as np
 from rich.table import Table
 
 from hetlava.arrays import AnyArray
-from hetlava.chips import ChipSpec, Sourced
+from hetlava.chips import Sourced
 from hetlava.fixedpoint import decay_tau
 from hetlava.hardware.interface import Target
 from hetlava.network import Network
@@ -189,15 +189,10 @@ def targets_table(targets: Sequence[Target]) -> Table:
 
 
 def _size(spec: Sourced | None) -> str:
-    """Return the chip and how large it is, as far as its table tells."""
+    """Return the chip and its main limits."""
     if spec is None:
         return "none of its own"
-    if isinstance(spec, ChipSpec):
-        decays = f"{spec.decay_profiles} a core" if spec.decay_profiles else "one per neuron"
-        return (
-            f"{spec.name}: {spec.cores} cores of {spec.neurons_per_core} neurons, decays {decays}, "
-            f"{spec.weight_bits}-bit weights"
-        )
-    return f"{spec.name}: " + ", ".join(
-        f"{getattr(spec, name)} {name.replace('_', ' ')}" for name in spec.limits()[1:4]
-    )
+    values = {name.replace("_", " "): getattr(spec, name) for name in spec.headline}
+    # no profiles to share mean that every neuron has its own
+    shown = (f"{k} {v or 'one per neuron'}" for k, v in values.items())
+    return f"{spec.name}: {', '.join(shown)}"
