@@ -75,7 +75,8 @@ class Sums(ABC):
             total = self._exact(high) * (1 << HALF_BITS) + self._exact(low)
         else:
             total = self._exact(s != 0)
-        exponent = self.synapses.weight_exp
+        # a word of 32 bits before it is shifted, as in the reference
+        total, exponent = total.int().long(), self.synapses.weight_exp
         return (total << exponent if exponent >= 0 else total >> -exponent).int()
 
     def _exact(self, s: "torch.Tensor") -> "torch.Tensor":

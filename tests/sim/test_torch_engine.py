@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import from_dense
 from hetlava.neurons.cuba import CubaRegisters
-from hetlava.neurons.registers import NeuronRegisters
+from hetlava.neurons.registers import NEURONS, NeuronRegisters, neuron_model
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim import reference, torch_engine
 
@@ -155,6 +155,28 @@ def test_graded_messages_ports_and_other_models(seed, bits):
     found = torch_engine.run(net, inputs, probes=("u", "v"))
     assert_same(found, expected)
     assert found.details["neurons-in-numpy"] == "a"
+
+
+ORDERED = [name for name in NEURONS if neuron_model(name).in_order]
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1), extreme=st.booleans())
+def test_every_model_that_takes_sums(mixed_network, seed, extreme):
+    models = tuple(name for name in NEURONS if name not in ORDERED)
+    net, inputs = mixed_network(np.random.default_rng(seed), models=models, extreme=extreme)
+    net = reset_now_and_then(net)
+    expected = reference.run(net, inputs, probes=("u", "v"))
+    assert_same(torch_engine.run(net, inputs, probes=("u", "v")), expected)
+
+
+@pytest.mark.parametrize("model", ORDERED)
+def test_neurons_that_take_messages_one_by_one_are_refused(random_neurons, model):
+    neurons = random_neurons(np.random.default_rng(0), model, 3)
+    weights = np.full((3, 2), 2, np.int16)
+    net = one_layer(QuantisedProjection(source="input", target="p0", weights=weights), neurons)
+    with pytest.raises(UnsupportedError, match="the order in which messages arrive"):
+        torch_engine.prepare(net)
 
 
 def reset_now_and_then(net):
