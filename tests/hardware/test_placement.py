@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hetlava.chips import LOIHI1, LOIHI2
-from hetlava.errors import RuleError, ValidationError
+from hetlava.errors import RuleError, UnsupportedError, ValidationError
 from hetlava.hardware.placement import place
 from hetlava.hardware.placement_advice import smallest
 from hetlava.hardware.synapse_memory import axon_bits
@@ -185,6 +185,24 @@ def test_populations_share_cores_unless_they_shall_not(rng):
     assert (shared.n_cores, shared.lower_bound) == (1, 1)
     assert (apart.n_cores, apart.lower_bound) == (2, 2)
     assert shared.usage[0, 0] == 45 and shared.binds() is None
+
+
+def test_models_never_share_a_core_and_every_one_is_placed_where_decays_are_state(mixed_network):
+    for seed in range(5):
+        net, _ = mixed_network(np.random.default_rng(seed), models=("cuba", "alif", "rf"))
+        placement = place(net, LOIHI2)
+        models = {p.name: p.registers.model for p in net.populations}
+        assert all(len({models[name] for name in on}) == 1 for on in occupants(placement))
+        assert placement.usage[:, 0].sum() == sum(p.registers.n for p in net.populations)
+        assert placement.lower_bound <= placement.n_cores
+
+
+def test_models_of_which_no_pool_is_known_are_refused_by_name(mixed_network):
+    net, _ = mixed_network(np.random.default_rng(0), models=("alif",))
+    with pytest.raises(
+        UnsupportedError, match=r"population p\d: loihi1 has pools of decays for CUBA"
+    ):
+        place(net, LOIHI1)
 
 
 def test_a_source_needs_an_axon_for_every_core_of_its_targets(rng):
