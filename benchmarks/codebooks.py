@@ -149,7 +149,8 @@ def draw(path: Path, figures: dict[str, tuple[np.ndarray, list[dict[str, float]]
                 [r["K"] for r in rows], [r[key] for r in rows], style, marker=".", label=label
             )
         lower.set(xlabel="shared decay words K", ylabel="rms error of log tau, %")
-    axes[1, 0].legend(frameon=False)
+    curves, labels = axes[1, 0].get_legend_handles_labels()
+    picture.legend(curves, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     picture.savefig(path, dpi=110)
 
 

@@ -9,8 +9,6 @@ from hetlava.arrays import AnyArray
 from hetlava.chips import ChipSpec, Sourced
 from hetlava.errors import RuleError
 from hetlava.fixedpoint import weight_step
-from hetlava.neurons.cuba import CubaRegisters
-from hetlava.neurons.registers import NeuronRegisters
 from hetlava.quantised import QuantisedNetwork
 from hetlava.synapses import QuantisedSynapses
 
@@ -120,8 +118,8 @@ def delays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
 
 
 def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
-    """There is room for every neuron, decay profile and threshold, one population to a core."""
-    cores = sum(_cores(p.registers, chip) for p in net.populations)
+    """There is room for every neuron, decay profile and threshold; populations may share cores."""
+    cores = _cores(net, chip)
     if cores > chip.cores:
         n = sum(p.registers.n for p in net.populations)
         text = f"{n} neurons need at least {cores} cores, {chip.name} has {chip.cores}"
@@ -130,15 +128,16 @@ def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
         )
 
 
-def _cores(registers: NeuronRegisters, chip: ChipSpec) -> int:
-    need = [_ceil(registers.n, chip.neurons_per_core)]
-    if not isinstance(registers, CubaRegisters):
-        return max(need)
-    if chip.decay_profiles:
-        pairs = np.unique(np.stack([registers.du, registers.dv]), axis=1)
-        need.append(_ceil(pairs.shape[1], chip.decay_profiles))
-    if chip.vth_profiles:
-        need.append(_ceil(np.unique(registers.vth).size, chip.vth_profiles))
+def _cores(net: QuantisedNetwork, chip: ChipSpec) -> int:
+    """Return the cores that neurons, profiles and thresholds need whatever the placement."""
+    need = [_ceil(sum(p.registers.n for p in net.populations), chip.neurons_per_core)]
+    cuba = [p.cuba for p in net.cuba_populations]
+    if chip.decay_profiles and cuba:
+        pairs = np.concatenate([np.stack([r.du, r.dv]) for r in cuba], axis=1)
+        need.append(_ceil(np.unique(pairs, axis=1).shape[1], chip.decay_profiles))
+    if chip.vth_profiles and cuba:
+        thresholds = np.unique(np.concatenate([r.vth for r in cuba])).size
+        need.append(_ceil(thresholds, chip.vth_profiles))
     return max(need)
 
 

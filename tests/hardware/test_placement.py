@@ -15,6 +15,7 @@ from hetlava.hardware.placement_advice import smallest
 from hetlava.hardware.synapse_memory import axon_bits
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.rules import violations
 from hetlava.sharing import share
 
 SMALL = replace(
@@ -185,6 +186,20 @@ def test_populations_share_cores_unless_they_shall_not(rng):
     assert (shared.n_cores, shared.lower_bound) == (1, 1)
     assert (apart.n_cores, apart.lower_bound) == (2, 2)
     assert shared.usage[0, 0] == 45 and shared.binds() is None
+
+
+def test_more_populations_than_cores_fit_where_they_share(rng):
+    names = [f"p{k}" for k in range(LOIHI1.cores + 2)]
+    net = QuantisedNetwork(
+        chip="loihi1",
+        dt=1e-3,
+        n_inputs=1,
+        n_steps=1,
+        populations=tuple(population(name, 2, 100) for name in names),
+        projections=tuple(wire(rng, "input", name, (2, 1)) for name in names),
+        output=names[-1],
+    )
+    assert not violations(net, LOIHI1) and place(net, LOIHI1).n_cores == 1
 
 
 def test_models_never_share_a_core_and_every_one_is_placed_where_decays_are_state(mixed_network):
