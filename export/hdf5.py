@@ -75,6 +75,13 @@ class Group:
         with _blaming(self.where()):
             return tuple(sorted(self.handle.keys()))
 
+    def has_group(self, key: str) -> bool:
+        """Return whether a member is a subgroup."""
+        with _blaming(self.where(key)):
+            return self.handle.get(key, getclass=True, getlink=True) is h5py.HardLink and (
+                self.handle.get(key, getclass=True) is h5py.Group
+            )
+
     def group(self, key: str) -> "Group":
         """Return a subgroup."""
         handle = self._member(key, h5py.Group, "a group")

@@ -1,6 +1,6 @@
 """Networks in files that lava-dl wrote: layers of SLAYER blocks, nothing left out silently."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -11,7 +11,15 @@ from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
 from hetlava.export.lava_dl_images import conv_layer, flatten, input_neurons, pool_layer
 from hetlava.export.lava_dl_netx import as_netx as as_netx_has_it
-from hetlava.export.lava_dl_neurons import current_bias, population
+from hetlava.export.lava_dl_neurons import (
+    check_ports,
+    current_bias,
+    heard_bits,
+    neuron_changes,
+    population,
+    sent,
+    weight_parts,
+)
 from hetlava.export.lava_dl_parts import (
     Signal,
     SlayerLayer,
@@ -19,14 +27,13 @@ from hetlava.export.lava_dl_parts import (
     check_says,
     delays,
     in_file,
-    layer_name,
     sizes,
     weights,
 )
 from hetlava.export.lava_dl_readouts import SUMS, average_layer, memoryless
 from hetlava.export.lava_dl_transposed import conv_t_layer, unpool_layer
 from hetlava.export.netx_weights import changed_weights, netx_weights
-from hetlava.quantised import QuantisedProjection
+from hetlava.quantised import QuantisedPopulation, QuantisedProjection
 from hetlava.synapses import DELAY_MAX, QuantisedSynapses
 
 LAYER_KEYS = {"type", "shape", "weight"}
@@ -34,8 +41,15 @@ FEATURES = {"inFeatures", "outFeatures"}
 NETX_DELAYS = "netx delays what leads to the layer, not its spikes"
 
 
-def read_chain(root: Group, *, as_netx: bool = False) -> list[SlayerLayer]:
+def read_chain(
+    root: Group, *, as_netx: bool = False, input_message_bits: int | None = None
+) -> list[SlayerLayer]:
     """Read the layers as SLAYER means them, or as netx computes them.
+
+    Parameters
+    ----------
+    input_message_bits : int, optional
+        Bits of the input's messages, 0 for spikes; as the first neurons take them when not given.
 
     Raises
     ------
@@ -48,7 +62,7 @@ def read_chain(root: Group, *, as_netx: bool = False) -> list[SlayerLayer]:
     names = top.keys()
     if set(names) != {str(k) for k in range(len(names))} or not names:
         raise FormatError(f"{top.where()}: members {list(names)[:20]}, expected 0, 1, 2, ...")
-    signal, layers = Signal(), list[SlayerLayer]()
+    signal, layers = Signal(message_bits=input_message_bits), list[SlayerLayer]()
     for k in range(len(names)):
         group = top.group(str(k))
         if not group.keys():
@@ -58,7 +72,7 @@ def read_chain(root: Group, *, as_netx: bool = False) -> list[SlayerLayer]:
         kind = group.text("type")
         if kind == "input" and not k and "neuron" not in group.keys():
             check_keys(group, {"type", "shape"}, set())
-            signal = Signal(shape=sizes(group))
+            signal = replace(signal, shape=sizes(group))
         elif kind == "flatten":
             signal = flatten(group, signal)
         else:
@@ -73,7 +87,7 @@ def read_chain(root: Group, *, as_netx: bool = False) -> list[SlayerLayer]:
 
 def _layer(group: Group, kind: str, signal: Signal, *, first: bool) -> SlayerLayer:
     if kind == "input" and first:
-        return input_neurons(group)
+        return input_neurons(group, signal)
     if kind not in LAYERS:
         raise UnsupportedError(
             f"{group.where('type')}: a layer {kind!r} is not read{REASONS.get(kind, '')}; known: "
@@ -93,38 +107,64 @@ def _check_senders(layers: list[SlayerLayer], root: Group) -> None:
 
 def dense_layer(group: Group, signal: Signal) -> SlayerLayer:
     """Read a layer of all-to-all synapses, with or without a loop."""
-    keys = ["weight", "weight_rec"] if group.text("type") == "dense_rec" else ["weight"]
-    bare = len(keys) == 1 and "neuron" not in group.keys()
+    loops = group.text("type") == "dense_rec"
+    bare = not loops and "neuron" not in group.keys()
     if bare:
         check_keys(group, LAYER_KEYS, FEATURES)
     else:
-        check_keys(group, {*LAYER_KEYS, *keys, "neuron"}, {*FEATURES, "bias", "delay"})
+        rec_keys = {"weight_rec"} if loops else set()
+        check_keys(group, {*LAYER_KEYS, *rec_keys, "neuron"}, {*FEATURES, "bias", "delay"})
     n = int(np.prod([1, *sizes(group)], dtype=object))
-    matrices = [_matrix(group, key, n) for key in keys]
-    _check_features(group, matrices, n, signal.size)
-    name = layer_name(group)
-    changes = _netx_changes(group, keys, matrices)
-    if bare:
-        changes += (f"{group.name}: {SUMS}",)
+    parts = weight_parts(group)
+    matrices = [_matrix(*part, n) for part in parts]
+    rec = [_matrix(group, "weight_rec", n)] if loops else []
+    _check_features(group, [*matrices, *rec], n, signal.size)
+    neurons = memoryless(group, n) if bare else population(group, signal, n, n)
+    check_ports(group, neurons, len(parts))
     late, late_input, told = _delays(group, signal, n, matrices[0].shape[1])
+    own = sent(group, signal, neurons, (n,), late)
+    bits = heard_bits(signal, neurons)
     with in_file(group):
         projections = [
-            QuantisedProjection(
-                source=end,
-                target=name,
-                weights=cast_exactly(matrix, np.int16, "weight"),
-            )
-            for end, matrix in zip((signal.source, name), matrices, strict=False)
+            _dense(signal.source, neurons, matrix, bits, port=port, delays=late_input)
+            for port, matrix in enumerate(matrices)
         ]
-        projections[0] = replace(projections[0], delays=late_input)
-    helpers, biases = current_bias(group, n, n)
-    return SlayerLayer(
-        memoryless(group, n) if bare else population(group, n, n),
-        (*projections, *biases),
-        Signal(name, (n,), late),
-        changes + told,
-        helpers,
+        projections += [_dense(neurons.name, neurons, m, own.message_bits or 0) for m in rec]
+    helpers, biases = current_bias(group, neurons, n)
+    changes = (*_loaded(group, parts, matrices, rec), *neuron_changes(group, neurons), *told)
+    if bare:
+        changes += (f"{group.name}: {SUMS}",)
+    return SlayerLayer(neurons, (*projections, *biases), own, changes, helpers)
+
+
+def _dense(
+    source: str,
+    target: QuantisedPopulation,
+    weights: Int64,
+    message_bits: int,
+    *,
+    port: int = 0,
+    delays: Int16 | None = None,
+) -> QuantisedProjection:
+    return QuantisedProjection(
+        source=source,
+        target=target.name,
+        weights=cast_exactly(weights, np.int16, "weight"),
+        message_bits=message_bits,
+        port=port,
+        delays=delays,
     )
+
+
+def _loaded(
+    group: Group, parts: list[tuple[Group, str]], matrices: list[Int64], rec: list[Int64]
+) -> Iterator[str]:
+    """Say which weights netx changes: of a loop together, of complex ones apart."""
+    if len(parts) == 1:
+        yield from _netx_changes(group, ["weight", *["weight_rec"] * len(rec)], [*matrices, *rec])
+        return
+    for (part, key), matrix in zip(parts, matrices, strict=True):
+        yield from _netx_changes(part, [key], [matrix])
 
 
 def _netx_changes(group: Group, keys: list[str], matrices: list[Int64]) -> tuple[str, ...]:
@@ -152,16 +192,20 @@ def _matrix(group: Group, key: str, n: int) -> Int64:
 
 
 def _check_features(group: Group, matrices: list[Int64], n: int, width: int | None) -> None:
-    n_pre = matrices[0].shape[1]
-    if width is not None and n_pre != width:
+    first, *others = matrices
+    if width is not None and first.shape[1] != width:
         raise FormatError(
-            f"{group.where('weight')}: {n_pre} columns, but the layer before has {width} outputs"
+            f"{group.where('weight')}: {first.shape[1]} columns, but the layer before has {width} "
+            "outputs"
         )
-    if len(matrices) > 1 and matrices[1].shape != (n, n):
+    loops = "weight_rec" in group.keys()
+    if loops and others[-1].shape != (n, n):
         raise FormatError(
-            f"{group.where('weight_rec')}: shape {matrices[1].shape}, expected {(n, n)}"
+            f"{group.where('weight_rec')}: shape {others[-1].shape}, expected {(n, n)}"
         )
-    check_says(group, {"inFeatures": n_pre, "outFeatures": n})
+    if not loops and any(matrix.shape != first.shape for matrix in others):
+        raise FormatError(f"{group.where('weight')}: real and imag differ in shape")
+    check_says(group, {"inFeatures": first.shape[1], "outFeatures": n})
 
 
 def _delays(
@@ -187,28 +231,30 @@ def _late_output(layer: SlayerLayer, where: str) -> SlayerLayer:
     late = layer.signal.delays
     if late is None or not np.any(late):
         return layer
-    if len(layer.projections) > 1 or not layer.population.registers.stays_at_rest:
+    loops = any(q.source != layer.projections[0].source for q in layer.projections)
+    if loops or not layer.population.registers.stays_at_rest:
         raise UnsupportedError(
             f"{where}: delays of the output of a layer with a loop or biases; train it without"
         )
-    (whole,) = layer.projections
+    parts = tuple(part for q in layer.projections for part in _late_parts(q, late, where))
+    # of a matrix, netx does the same
+    changes = tuple(text for text in layer.changes if not text.endswith(NETX_DELAYS))
+    return replace(layer, projections=parts, changes=changes)
+
+
+def _late_parts(whole: QuantisedSynapses, late: Int16, where: str) -> Iterator[QuantisedSynapses]:
     before = np.int64(0) if whole.delays is None else whole.delays.astype(np.int64)
     per_row = late.reshape(len(whole.weights), -1)[:, 0]
     if np.max(before) + late.max() > DELAY_MAX:
         raise UnsupportedError(
             f"{where}: delays of the last two layers add up to more than {DELAY_MAX} steps"
         )
-    parts = tuple(
-        replace(
+    for d in np.unique(per_row):
+        yield replace(
             whole,
             weights=np.where(_rows(per_row == d, whole), whole.weights, np.int16(0)),
             delays=np.broadcast_to(before + d, whole.shape[1:]).astype(np.int16),
         )
-        for d in np.unique(per_row)
-    )
-    # of a matrix, netx does the same
-    changes = tuple(text for text in layer.changes if not text.endswith(NETX_DELAYS))
-    return replace(layer, projections=parts, changes=changes)
 
 
 # one line a type; what is not read is refused, with the reason where one is known

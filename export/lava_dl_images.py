@@ -1,5 +1,7 @@
 """Layers of lava-dl's files that see images: kernels, pools, neurons at the input."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -8,7 +10,15 @@ from hetlava.arrays import Int16
 from hetlava.convolution import Padding, QuantisedConvolution, Shape
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
-from hetlava.export.lava_dl_neurons import current_bias, population
+from hetlava.export.lava_dl_neurons import (
+    check_ports,
+    current_bias,
+    heard_bits,
+    neuron_changes,
+    population,
+    sent,
+    weight_parts,
+)
 from hetlava.export.lava_dl_parts import (
     Signal,
     SlayerLayer,
@@ -35,33 +45,34 @@ def flatten(group: Group, signal: Signal) -> Signal:
     size = signal.size
     if "shape" in group.keys() and size != prod(sizes(group)):
         raise FormatError(f"{group.where('shape')}: {sizes(group)} of an image {signal.shape}")
-    return signal if size is None else Signal(signal.source, (size,), signal.delays)
+    return signal if size is None else replace(signal, shape=(size,))
 
 
-def input_neurons(group: Group) -> SlayerLayer:
+def input_neurons(group: Group, signal: Signal) -> SlayerLayer:
     """Read neurons at the input, each of which hears one channel of it."""
     check_keys(group, {"type", "shape", "neuron"}, {"weight", "bias"})
     shape = sizes(group)
-    n, name = prod(shape), layer_name(group)
+    n = prod(shape)
     weight = limited(group, "weight", 1) if "weight" in group.keys() else np.array(INPUT_WEIGHT)
     with in_file(group):
         projection = QuantisedConvolution(
             source="input",
-            target=name,
+            target=layer_name(group),
             weights=weights(group, "weight", weight).reshape(1, 1, 1, 1),
             input_shape=(1, 1, n),
         )
+    neurons = population(group, signal, n, shape[0], at_input=True)
+    projection = replace(projection, message_bits=heard_bits(signal, neurons))
     change = f"{group.name}: neurons at the input, to which netx leads no spikes"
-    neurons = population(group, n, shape[0], at_input=True)
-    helpers, biases = current_bias(group, n, shape[0])
-    signal = Signal(name, shape)
-    return SlayerLayer(neurons, (projection, *biases), signal, (change,), helpers)
+    helpers, biases = current_bias(group, neurons, shape[0])
+    own = sent(group, signal, neurons, shape)
+    return SlayerLayer(neurons, (projection, *biases), own, (change,), helpers)
 
 
 def conv_layer(group: Group, signal: Signal) -> SlayerLayer:
     """Read a layer of one kernel."""
     check_keys(group, SLIDING_KEYS | {"groups"}, CONV_OPTIONS)
-    kernel = read_kernel(group)
+    kernel, *imag = read_kernels(group)
     with in_file(group):
         projection = QuantisedConvolution(
             source=signal.source,
@@ -76,7 +87,8 @@ def conv_layer(group: Group, signal: Signal) -> SlayerLayer:
         )
     says = {"inChannels": projection.input_shape[0], "outChannels": len(kernel)}
     check_says(group, says | {"kernelSize": kernel.shape[2:]})
-    return image_layer(group, projection, projection.output_shape)
+    parts = [projection, *(replace(projection, weights=k) for k in imag)]
+    return image_layer(group, signal, parts, projection.output_shape)
 
 
 def pool_layer(group: Group, signal: Signal) -> SlayerLayer:
@@ -87,7 +99,7 @@ def pool_layer(group: Group, signal: Signal) -> SlayerLayer:
     per channel, where no rows are added one kernel over the tower of channels.
     """
     check_keys(group, SLIDING_KEYS, {"kernelSize", "delay"})
-    kernel, image = read_kernel(group), signal.image(group)
+    (kernel, *imag), image = read_kernels(group), signal.image(group)
     if kernel.shape[:2] != (1, 1):
         raise FormatError(f"{group.where('weight')}: shape {kernel.shape}, expected one window")
     check_says(group, {"kernelSize": kernel.shape[2:]})
@@ -107,7 +119,7 @@ def pool_layer(group: Group, signal: Signal) -> SlayerLayer:
         projection = QuantisedConvolution(
             source=signal.source,
             target=layer_name(group),
-            weights=np.repeat(kernel, channels, axis=0) if single else kernel,
+            weights=_for_each(kernel, channels if single else 1),
             input_shape=image if single else (1, channels * height, width),
             stride=stride,
             padding=((top, bottom + extra), (left, left + right)),
@@ -118,32 +130,58 @@ def pool_layer(group: Group, signal: Signal) -> SlayerLayer:
     _, rows, columns = projection.output_shape
     rows = rows if single else rows // channels
     change = f"{group.name}: a pool, which netx does not load"
-    return image_layer(group, projection, (channels, rows, columns), change)
+    others = (_for_each(k, channels if single else 1) for k in imag)
+    parts = [projection, *(replace(projection, weights=k) for k in others)]
+    return image_layer(group, signal, parts, (channels, rows, columns), change)
+
+
+def _for_each(kernel: Int16, channels: int) -> Int16:
+    return np.repeat(kernel, channels, axis=0)
 
 
 def image_layer(
-    group: Group, projection: QuantisedSynapses, shape: Shape, *changes: str
+    group: Group,
+    signal: Signal,
+    parts: Sequence[QuantisedSynapses],
+    shape: Shape,
+    *changes: str,
 ) -> SlayerLayer:
-    """Return the layer of a kernel whose neurons stand as ``shape`` says."""
-    n, name = projection.shape[0], projection.target
+    """Return the layer of a kernel, or a real and an imaginary one, of neurons in ``shape``."""
+    n = parts[0].shape[0]
     if n != prod(shape) or sizes(group) != shape:
         raise FormatError(f"{group.where('shape')}: {sizes(group)}, but the kernel makes {shape}")
+    neurons = population(group, signal, n, shape[0])
+    check_ports(group, neurons, len(parts))
+    bits = heard_bits(signal, neurons)
+    heard = tuple(replace(q, message_bits=bits, port=k) for k, q in enumerate(parts))
     late = delays(group, shape[0])
     if late is not None and np.any(late):
         changes += (f"{group.name}/delay: netx drops the delays of a kernel",)
+    if len(parts) > 1:
+        changes += (f"{group.name}/weight: complex kernels, which netx does not load",)
+    if bits:
+        changes += (f"{group.name}: graded sums, which netx wraps at 24 bits",)
+    changes += tuple(neuron_changes(group, neurons))
     per_neuron = None if late is None else np.repeat(late, n // shape[0])
-    neurons = population(group, n, shape[0])
-    return SlayerLayer(neurons, (projection,), Signal(name, shape, per_neuron), changes)
+    own = sent(group, signal, neurons, shape, per_neuron)
+    return SlayerLayer(neurons, heard, own, changes)
 
 
-def read_kernel(group: Group) -> Int16:
-    """Return the weights of a kernel, (., ., y, x)."""
-    raw = group.array("weight")
+def read_kernels(group: Group) -> list[Int16]:
+    """Return the weights of a kernel, (., ., y, x), or the real and the imaginary ones."""
+    kernels = [_kernel(*part) for part in weight_parts(group)]
+    if len({kernel.shape for kernel in kernels}) > 1:
+        raise FormatError(f"{group.where('weight')}: real and imag differ in shape")
+    return kernels
+
+
+def _kernel(group: Group, key: str) -> Int16:
+    raw = group.array(key)
     if raw.ndim == 5 and raw.shape[4] == 1:
         raw = raw[..., 0]
     if raw.ndim != 4 or not raw.size:
-        raise FormatError(f"{group.where('weight')}: shape {raw.shape}, expected a kernel")
-    return weights(group, "weight", raw)
+        raise FormatError(f"{group.where(key)}: shape {raw.shape}, expected a kernel")
+    return weights(group, key, raw)
 
 
 def _around(padding: Pair) -> Padding:

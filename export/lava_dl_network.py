@@ -29,6 +29,7 @@ class Asked:
     chip: str = "loihi2"
     readout: Readout | None = None
     as_netx: bool = False
+    input_message_bits: int | None = None
 
 
 def read_lava_dl(root: Group, asked: Asked) -> QuantisedNetwork:
@@ -36,7 +37,7 @@ def read_lava_dl(root: Group, asked: Asked) -> QuantisedNetwork:
     unknown = set(root.keys()) - {LAYERS, SIMULATION}
     if unknown or LAYERS not in root.keys():
         raise FormatError(f"{root.where()}: {list(root.keys())[:20]}, expected {LAYERS!r}")
-    chain = read_chain(root, as_netx=asked.as_netx)
+    chain = read_chain(root, as_netx=asked.as_netx, input_message_bits=asked.input_message_bits)
     in_file, steps_in_file = _times(root)
     dt = settle(f"{root.path}: dt", in_file, asked.dt)
     n_steps = settle(f"{root.path}: n_steps", steps_in_file, asked.n_steps)

@@ -14,10 +14,14 @@ from hetlava.arrays import Int, Int16, Int64, cast_exactly
 from hetlava.errors import UnsupportedError
 from hetlava.export.hdf5 import Group
 from hetlava.export.lava_dl_parts import SlayerLayer, in_file, vector
+from hetlava.export.netx_decays import netx_decays
+from hetlava.export.netx_neurons import INPUT_WEIGHT
 from hetlava.export.netx_weights import NetxWeights, netx_weights
 from hetlava.neurons.adaptive import AlifRegisters
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
+from hetlava.neurons.resonate import ResonatorRegisters
+from hetlava.neurons.sigma_delta import DeltaRegisters, SigmaDeltaRegisters
 from hetlava.quantised import QuantisedProjection
 from hetlava.synapses import QuantisedSynapses
 
@@ -35,7 +39,7 @@ def as_netx(group: Group, layer: SlayerLayer) -> SlayerLayer:
     """
     kind = group.text("type")
     if kind == "input":
-        raise UnsupportedError(f"{group.where()}: netx leads no spikes to neurons at the input")
+        return _input(group, layer)
     if kind not in (*MATRICES, "conv"):
         raise UnsupportedError(f"{group.where('type')}: netx loads no layer {kind!r}")
     helpers = {p.name for p in layer.helpers}
@@ -52,15 +56,40 @@ def as_netx(group: Group, layer: SlayerLayer) -> SlayerLayer:
     )
 
 
+def _input(group: Group, layer: SlayerLayer) -> SlayerLayer:
+    """Return deltas that are handed their input themselves, without the weight of the layer."""
+    if not isinstance(layer.population.registers, DeltaRegisters):
+        raise UnsupportedError(f"{group.where()}: netx leads no spikes to neurons at the input")
+    one_threshold(group, layer.population.registers.vth)
+    heard = replace(layer.projections[0], weights=np.full((1, 1, 1, 1), INPUT_WEIGHT, np.int16))
+    return replace(layer, projections=(heard,), changes=(), helpers=())
+
+
+def one_threshold(group: Group, vth: Int) -> None:
+    """Refuse thresholds that netx cannot hold."""
+    if np.ptp(vth):
+        raise UnsupportedError(f"{group.where('neuron/vThMant')}: netx takes one for all neurons")
+
+
 def _kernels(group: Group, heard: list[QuantisedSynapses]) -> Iterator[QuantisedSynapses]:
     if len(heard) > 1:
         raise UnsupportedError(f"{group.where('weight')}: netx loads no complex kernels")
+    if heard[0].message_bits:
+        raise UnsupportedError(
+            f"{group.where('weight')}: netx wraps sums of graded messages at 24 bits; not run"
+        )
     yield from heard
 
 
 def _neurons(group: Group, registers: NeuronRegisters) -> NeuronRegisters:
     if isinstance(registers, AlifRegisters):
         raise UnsupportedError(f"{group.where('neuron/type')}: netx fails on ALIF neurons")
+    if isinstance(registers, ResonatorRegisters):
+        one_threshold(group, registers.vth)
+        sin, cos = netx_decays(registers)
+        return replace(registers, sin_decay=sin, cos_decay=cos)
+    if isinstance(registers, SigmaDeltaRegisters):
+        one_threshold(group, registers.vth)
     if not isinstance(registers, CubaRegisters):
         return registers
     if "neuron" not in group.keys():

@@ -1,83 +1,42 @@
 """Neurons of lava-dl's files: one function a type, listed in a table."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
 import numpy as np
 
-from hetlava.arrays import Int, cast_exactly
-from hetlava.errors import UnsupportedError
+from hetlava.arrays import Int16, cast_exactly
+from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
-from hetlava.export.lava_dl_parts import check_keys, in_file, layer_name, limited, vector
-from hetlava.export.netx_rules import NETX_BIAS_EXP
+from hetlava.export.lava_dl_neuron_group import NeuronGroup as NeuronGroup
+from hetlava.export.lava_dl_neuron_group import biased_current
+from hetlava.export.lava_dl_parts import Signal, check_keys, in_file, layer_name, limited, vector
+from hetlava.export.netx_decays import netx_decays
+from hetlava.export.netx_neurons import NETX_BIAS_EXP
+from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
+from hetlava.neurons.resonate import ResonatorRegisters
+from hetlava.neurons.sigma_delta import DeltaRegisters
 from hetlava.quantised import QuantisedPopulation, QuantisedProjection
+from hetlava.synapses import MESSAGE_BITS_MAX
 
 AFFINE_THRESHOLD = (1 << 18) - 1  # of neurons that only integrate, as lava-dl writes it
+MESSAGE_BITS = 16  # of sigma-delta neurons, as netx takes them where the file does not say
 FIRST_ARRIVAL = 1  # [step] in which a spike of step 0 arrives
 
-# of SLAYER's surrogate gradient, without effect on a run
-TRAINING_KEYS = {"scaleRho", "tauRho", "theta"}
 # the value that changes nothing; another one asks for what netx drops without a word
 CUBA_OPTIONS = {"refDelay": 1, "gradedSpike": 0, "wgtExp": 0, "weight_exp": 0, "messageBits": 0}
 
 
-@dataclass(frozen=True)
-class NeuronGroup:
-    """The group ``neuron`` of a layer, and what its values are spread over.
-
-    Attributes
-    ----------
-    layer, neuron : Group
-    n, channels : int
-        Neurons, in channels of equally many each; values are one for all, one per channel or one
-        per neuron.
-    at_input : bool
-        Whether the layer is the network's input.
-    """
-
-    layer: Group
-    neuron: Group
-    n: int
-    channels: int
-    at_input: bool = False
-
-    def word(self, key: str) -> Int:
-        """Return ``n`` values of the group."""
-        return vector(self.neuron, key, self.n, self.channels)
-
-    def bias(self) -> Int:
-        """Return ``n`` biases of the neurons, 0 where there are none; see
-        :func:`current_bias`."""
-        return np.zeros(self.n, np.int32) if biased_current(self.layer) else self.any_bias()
-
-    def any_bias(self) -> Int:
-        """Return ``n`` biases of the layer, 0 where it has none."""
-        if "bias" not in self.layer.keys():
-            return np.zeros(self.n, np.int32)
-        return vector(self.layer, "bias", self.n, self.channels)
-
-    def check(self, needed: set[str], harmless: Mapping[str, int]) -> None:
-        """Check that all that is ``needed`` is there, and of the rest only what is ``harmless``."""
-        check_keys(self.neuron, {"type", *needed}, {*harmless, *TRAINING_KEYS})
-        for key, value in harmless.items():
-            if key in self.neuron.keys() and np.any(
-                limited(self.neuron, key, self.n, self.channels) != value
-            ):
-                raise UnsupportedError(
-                    f"{self.neuron.where(key)}: only {value} is read; netx ignores it or differs"
-                )
-
-
 def population(
-    group: Group, n: int, channels: int, *, at_input: bool = False
+    group: Group, heard: Signal, n: int, channels: int, *, at_input: bool = False
 ) -> QuantisedPopulation:
     """Return the neurons of a layer of ``n`` in ``channels``; biases act from step 1 on.
 
-    SLAYER's blocks begin with the step in which input can arrive, whatever their depth.
+    SLAYER's blocks begin with the step in which input can arrive, whatever their depth, except
+    that sigma-delta blocks have no step of delay, where here every projection has one.
 
     Raises
     ------
@@ -99,21 +58,74 @@ def population(
     return QuantisedPopulation(
         name=layer_name(group),
         registers=registers,
-        start=0 if registers.stays_at_rest else FIRST_ARRIVAL,
+        start=0 if registers.stays_at_rest else FIRST_ARRIVAL + heard.lag,
     )
 
 
-def biased_current(layer: Group) -> bool:
-    """Whether SLAYER adds the bias of a layer to what the neurons hear, not to their voltage.
+def heard_bits(heard: Signal, neurons: QuantisedPopulation) -> int:
+    """Return the bits of the messages that a layer hears; graded neurons take graded input."""
+    if heard.message_bits is None:
+        return MESSAGE_BITS if neurons.registers.graded else 0
+    return heard.message_bits
 
-    It does so at the input; and a recurrent block goes on each step with the current that the bias
-    was added to, so that it decays like all else that was heard.
+
+def sent(
+    group: Group,
+    heard: Signal,
+    neurons: QuantisedPopulation,
+    shape: tuple[int, ...],
+    late: Int16 | None = None,
+) -> Signal:
+    """Return what a layer sends to the next, ``late`` by steps of its own."""
+    if not neurons.registers.graded:
+        return Signal(neurons.name, shape, late, 0, heard.lag)
+    neuron, bits = group.group("neuron"), MESSAGE_BITS
+    if "messageBits" in neuron.keys():
+        value = limited(neuron, "messageBits", 1)
+        with in_file(neuron):
+            bits = int(cast_exactly(value, np.int64, "messageBits"))
+        if not 1 <= bits <= MESSAGE_BITS_MAX:
+            raise FormatError(f"{neuron.where('messageBits')}: {bits} outside 1 .. 32")
+    return Signal(neurons.name, shape, late, bits, heard.lag + 1)
+
+
+def weight_parts(group: Group) -> list[tuple[Group, str]]:
+    """Return where the weights of a layer are: one place, or the real and the imaginary part's."""
+    if not group.has_group("weight"):
+        return [(group, "weight")]
+    weight = group.group("weight")
+    check_keys(weight, {"real", "imag"}, set())
+    return [(weight, "real"), (weight, "imag")]
+
+
+def check_ports(group: Group, neurons: QuantisedPopulation, n_parts: int) -> None:
+    """Check that complex neurons have complex weights, and others none.
+
+    Raises
+    ------
+    FormatError
     """
-    return layer.text("type") in ("input", "dense_rec")
+    if n_parts != neurons.registers.n_ports:
+        wanted = "one array" if n_parts > 1 else "a group of real and imag"
+        raise FormatError(
+            f"{group.where('weight')}: neurons {neurons.registers.model!r} take {wanted}"
+        )
+
+
+def neuron_changes(group: Group, neurons: QuantisedPopulation) -> Iterator[str]:
+    """Say where netx has other neurons than SLAYER trained."""
+    registers = neurons.registers
+    if isinstance(registers, ResonatorRegisters):
+        sin, cos = netx_decays(registers)
+        other = int(np.sum((sin != registers.sin_decay) | (cos != registers.cos_decay)))
+        if other:
+            yield f"{group.name}/neuron: netx turns {other} of {registers.n} resonators otherwise"
+    if isinstance(registers, ResonatorRegisters | DeltaRegisters) and np.ptp(registers.vth):
+        yield f"{group.name}/neuron: thresholds differ, of which netx takes one"
 
 
 def current_bias(
-    group: Group, n: int, channels: int
+    group: Group, neurons: QuantisedPopulation, channels: int
 ) -> tuple[tuple[QuantisedPopulation, ...], tuple[QuantisedProjection, ...]]:
     """Return what adds a bias to the input of a layer from step 1 on, nothing where it has none.
 
@@ -122,12 +134,18 @@ def current_bias(
     if not biased_current(group) or "bias" not in group.keys():
         return (), ()
     with in_file(group):
+        n, name = neurons.registers.n, neurons.name
         bias = cast_exactly(vector(group, "bias", n, channels), np.int16, "bias")
         if not np.any(bias):
             return (), ()
-        name = layer_name(group)
         clock = QuantisedPopulation(name=f"{name}-bias", registers=_always())
-        weights = QuantisedProjection(source=clock.name, target=name, weights=bias[:, None])
+        weights = QuantisedProjection(
+            source=clock.name,
+            target=name,
+            weights=bias[:, None],
+            # deltas hear products of weights and input, with the bits of both
+            weight_exp=STATE_SHIFT if neurons.registers.graded else 0,
+        )
     return (clock,), (weights,)
 
 
@@ -157,6 +175,9 @@ READERS: Mapping[str, str] = MappingProxyType(
     {
         "LOIHI": "hetlava.export.lava_dl_neurons:cuba",
         "CUBA": "hetlava.export.lava_dl_neurons:cuba",
+        "SDNN": "hetlava.export.lava_dl_graded:sigma_delta",
+        "RF_PHASE": "hetlava.export.lava_dl_graded:resonate_and_fire",
+        "RF_IZHIKEVICH": "hetlava.export.lava_dl_graded:resonate_izhikevich",
         "ALIF": "hetlava.export.lava_dl_adaptive:alif",
         "ADRF_PHASE": "hetlava.export.lava_dl_adaptive:adrf",
         "ADRF_IZHIKEVICH": "hetlava.export.lava_dl_adaptive:adrf_iz",

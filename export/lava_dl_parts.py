@@ -18,11 +18,17 @@ from hetlava.synapses import Pair, QuantisedSynapses
 
 @dataclass(frozen=True)
 class Signal:
-    """What the next layer hears: whose spikes, how they are ordered, and how late they come."""
+    """What the next layer hears: whose messages, how they are ordered, and how late they come.
+
+    ``message_bits`` is 0 for spikes, None where the next layer says what it takes. ``lag`` counts
+    the steps that the messages are behind SLAYER's, whose sigma-delta layers take none.
+    """
 
     source: str = INPUT
     shape: tuple[int, ...] | None = None
     delays: Int16 | None = None
+    message_bits: int | None = None
+    lag: int = 0
 
     def image(self, group: Group) -> Shape:
         """Return (channels, height, width), which ``group`` needs."""

@@ -35,7 +35,11 @@ def average_layer(group: Group, signal: Signal) -> SlayerLayer:
     groups = np.repeat(np.eye(n_out, dtype=np.int16), n_in // n_out, axis=1)
     with in_file(group):
         projection = QuantisedProjection(
-            source=signal.source, target=layer_name(group), weights=groups, delays=signal.delays
+            source=signal.source,
+            target=layer_name(group),
+            weights=groups,
+            delays=signal.delays,
+            message_bits=signal.message_bits or 0,
         )
     change = f"{group.name}: an average, which netx does not load"
     return SlayerLayer(

@@ -13,7 +13,7 @@ from hetlava.export.lava_dl_images import (
     CONV_OPTIONS,
     SLIDING_KEYS,
     image_layer,
-    read_kernel,
+    read_kernels,
     read_one,
 )
 from hetlava.export.lava_dl_parts import (
@@ -34,7 +34,8 @@ TAPS_MAX = 1 << 16  # of a kernel; a larger one than any image of this size need
 def conv_t_layer(group: Group, signal: Signal) -> SlayerLayer:
     """Read a layer of one transposed kernel, (channels in, channels out / groups, y, x)."""
     check_keys(group, SLIDING_KEYS | {"groups"}, CONV_OPTIONS)
-    kernel, image = read_kernel(group), signal.image(group)
+    kernels, image = read_kernels(group), signal.image(group)
+    kernel = kernels[0]
     groups = read_one(group, "groups")
     if groups < 1 or image[0] % groups or len(kernel) != image[0]:
         raise FormatError(
@@ -45,7 +46,7 @@ def conv_t_layer(group: Group, signal: Signal) -> SlayerLayer:
     says = {"inChannels": image[0], "outChannels": channels, "kernelSize": kernel.shape[2:]}
     check_says(group, says)
     rows, columns = _extent(group, (image[1], image[2]), kernel.shape)
-    return _matrix_layer(group, signal, kernel, image, (channels, rows, columns))
+    return _matrix_layer(group, signal, kernels, image, (channels, rows, columns))
 
 
 def unpool_layer(group: Group, signal: Signal) -> SlayerLayer:
@@ -54,7 +55,8 @@ def unpool_layer(group: Group, signal: Signal) -> SlayerLayer:
     SLAYER lets the window slide over the channels on top of each other.
     """
     check_keys(group, SLIDING_KEYS, {"kernelSize", "delay"})
-    kernel, (channels, height, width) = read_kernel(group), signal.image(group)
+    kernels, (channels, height, width) = read_kernels(group), signal.image(group)
+    kernel = kernels[0]
     if kernel.shape[:2] != (1, 1):
         raise FormatError(f"{group.where('weight')}: shape {kernel.shape}, expected one window")
     check_says(group, {"kernelSize": kernel.shape[2:]})
@@ -64,8 +66,7 @@ def unpool_layer(group: Group, signal: Signal) -> SlayerLayer:
         raise FormatError(
             f"{group.where()}: {rows} rows for {channels} channels, which SLAYER cannot part"
         )
-    made = _matrix_layer(group, signal, kernel, tower, (1, rows, columns), channels)
-    return made
+    return _matrix_layer(group, signal, kernels, tower, (1, rows, columns), channels)
 
 
 def _extent(group: Group, image: Pair, kernel: tuple[int, ...]) -> Pair:
@@ -85,7 +86,7 @@ def _extent(group: Group, image: Pair, kernel: tuple[int, ...]) -> Pair:
 def _matrix_layer(
     group: Group,
     signal: Signal,
-    kernel: Int16,
+    kernels: list[Int16],
     image: Shape,
     made: Shape,
     channels: int | None = None,
@@ -97,15 +98,18 @@ def _matrix_layer(
             f"{prod(image)} weights; at most {SIZE_MAX} are"
         )
     with in_file(group):
-        projection = QuantisedProjection(
-            source=signal.source,
-            target=layer_name(group),
-            weights=_spread(group, kernel, image, made),
-            delays=signal.delays,
-        )
+        parts = [
+            QuantisedProjection(
+                source=signal.source,
+                target=layer_name(group),
+                weights=_spread(group, kernel, image, made),
+                delays=signal.delays,
+            )
+            for kernel in kernels
+        ]
     shape = made if channels is None else (channels, made[1] // channels, made[2])
     change = f"{group.name}: a layer {kind!r}, which netx does not load"
-    return image_layer(group, projection, shape, change)
+    return image_layer(group, signal, parts, shape, change)
 
 
 def _spread(group: Group, kernel: Int16, image: Shape, made: Shape) -> Int16:

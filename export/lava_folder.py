@@ -18,8 +18,13 @@ from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.export import net_hdf5
 from hetlava.export.lava_levels import level_members, split_levels
+from hetlava.export.lava_neurons import check_neurons
 from hetlava.export.lava_synapses import ConvPart, lava_synapses
 from hetlava.files import replacing_folder
+from hetlava.graph import INPUT
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.registers import NeuronRegisters
+from hetlava.neurons.sigma_delta import SigmaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.recording import Recording
 from hetlava.sim import reference
@@ -31,7 +36,13 @@ NETWORK, PROGRAM, SAMPLE = "network.net", "graph.py", "sample.npz"
 # what Python itself leaves beside a program belongs to the folder too
 MEMBERS = (NETWORK, PROGRAM, SAMPLE, "__pycache__")
 SOURCE = Path(__file__).with_name("lava_standalone") / PROGRAM
+GRADED = SOURCE.with_name("graded.py")
+KERNELS = SOURCE.with_name("kernels.py")
+# the lines that keep the places of the two
+NO_MODELS, NO_KERNELS = "MODELS: dict[str, Any] = {}", "connect_kernel: Any = None"
+FIRST_IMPORT = "import numpy as np\n"
 DEFAULT_LINE = 'LOWERING = "{}"'
+GRADED_BITS = 8  # of random messages at most
 RATES = (0.05, 0.2, 0.5, 1.0)  # of random spikes, from sparse to all
 
 
@@ -98,16 +109,34 @@ def program(net: QuantisedNetwork, lif: Lowering = "vector") -> str:
     docstring = ast.parse(text).body[0]
     rest = "".join(text.splitlines(keepends=True)[docstring.end_lineno :])
     rest = rest.replace(DEFAULT_LINE.format("vector"), DEFAULT_LINE.format(lif), 1)
+    if len(net.cuba_populations) < len(net.populations):
+        rest = _with_part(rest, GRADED, NO_MODELS)
+    if any(isinstance(q, QuantisedConvolution) for q in net.projections):
+        rest = _with_part(rest, KERNELS, NO_KERNELS)
     return "\n".join(['"""' + "\n".join(_description(net)), '"""', ""]) + rest
 
 
+def _with_part(text: str, part: Path, marker: str) -> str:
+    """Return the program with a part of it, whose place a line keeps that it begins with."""
+    source = part.read_text(encoding="ascii")
+    body, lines = ast.parse(source).body, source.splitlines(keepends=True)
+    imported = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    first, last = imported[0].lineno - 1, imported[-1].end_lineno or 0
+    line = next(line for line in text.splitlines(keepends=True) if line.startswith(marker))
+    text = text.replace(line, "".join(lines[last:]).lstrip("\n"), 1)
+    return text.replace(FIRST_IMPORT, FIRST_IMPORT + "".join(lines[first:last]), 1)
+
+
 def _check_neurons(population: QuantisedPopulation) -> None:
-    """Check that the program, which knows Lava's LIF from the first step on, can hold neurons."""
-    if not population.cuba.stays_at_rest and population.start:
+    """Check that the program, which knows Lava's neurons from the first step on, can hold them."""
+    check_neurons(population)
+    if not population.registers.stays_at_rest and population.start:
         raise UnsupportedError(
             f"population {population.name!r}: biases that act from step {population.start} on, "
-            "Lava's LIF has them from the first; run it on the target lava-cpu"
+            "Lava's neurons have them from the first; run it on the target lava-cpu"
         )
+    if isinstance(population.registers, SigmaRegisters) and np.any(population.registers.start):
+        raise UnsupportedError(f"population {population.name!r}: Lava's sums start at 0")
     if population.reset_interval:
         raise UnsupportedError(f"population {population.name!r}: the program knows no resets")
 
@@ -130,12 +159,17 @@ def _check(projection: QuantisedSynapses) -> None:
 
 
 def random_inputs(net: QuantisedNetwork, rng: np.random.Generator, n_samples: int = 2) -> Events:
-    """Return random spikes, the sparsest of a few rates for which the network spikes at all."""
+    """Return random spikes, the sparsest of a few rates for which the network spikes at all.
+
+    Where graded messages are heard they have random sizes of either sign, of 8 bits at most.
+    """
     shape = (net.n_steps, n_samples, net.n_inputs)
     draws = rng.random(shape)
-    inputs = from_dense(draws < RATES[0])
+    bits = [q.message_bits for q in net.projections if q.source == INPUT and q.message_bits]
+    high = 1 << min([GRADED_BITS, *bits])
+    sizes = rng.integers(1 - high, high, shape).astype(np.int32) if bits else np.True_
     for rate in RATES:
-        inputs = from_dense(draws < rate)
+        inputs = from_dense(sizes * (draws < rate))
         if any(spikes.n_events for spikes in reference.run(net, inputs).spikes):
             break
     return inputs
@@ -148,7 +182,7 @@ def sample_arrays(
     arrays: dict[str, AnyArray] = {"input": inputs.to_dense()}
     for k, population in enumerate(net.populations):
         arrays[f"spikes_{k}"] = expected.spikes[k].to_dense()
-        if not population.cuba.spiking:
+        if not population.registers.sends:
             arrays[f"v_{k}"] = expected.v[k]
     return arrays
 
@@ -159,14 +193,9 @@ def _description(net: QuantisedNetwork) -> Iterator[str]:
     yield ""
     yield f"{net.n_inputs} inputs, {net.n_steps} steps of {net.dt:g} s, populations:"
     for k, population in enumerate(net.populations):
-        registers = population.cuba
-        levels = len(level_members(registers))
-        kind = "" if registers.spiking else ", integrators without spikes"
+        registers = population.registers
         note = ", the output" if population.name == net.output else ""
-        yield (
-            f"  {k}: {_quoted(population.name)}: {registers.n} neurons, {levels} distinct "
-            f"(du, dv, vth){kind}{note}"
-        )
+        yield f"  {k}: {_quoted(population.name)}: {registers.n} {_kind(registers)}{note}"
     yield "projections, each a step of delay:"
     for p in net.projections:
         n_post, n_pre = p.shape
@@ -178,6 +207,13 @@ def _description(net: QuantisedNetwork) -> Iterator[str]:
     yield "  python graph.py --input in.npz --save out.npz    run other spikes"
     yield "  python graph.py --lif levels                     one stock LIF per (du, dv, vth)"
     yield "  python graph.py --board                          on a Loihi 2 (never tried on one)"
+
+
+def _kind(registers: NeuronRegisters) -> str:
+    if not isinstance(registers, CubaRegisters):
+        return f"neurons of the model {registers.model}"
+    kind = "" if registers.spiking else ", integrators without spikes"
+    return f"neurons, {len(level_members(registers))} distinct (du, dv, vth){kind}"
 
 
 def _quoted(name: str) -> str:

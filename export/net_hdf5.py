@@ -50,6 +50,7 @@ def read(
     chip: str = "loihi2",
     readout: Readout | None = None,
     as_netx: bool = False,
+    input_message_bits: int | None = None,
 ) -> QuantisedNetwork:
     """Read a ``.net`` file of hetlava or of lava-dl.
 
@@ -67,6 +68,10 @@ def read(
         it never spikes, unless it is given.
     as_netx : bool
         Read a file of lava-dl as its loader netx computes it, not as SLAYER trained it.
+    input_message_bits : int, optional
+        Bits of the messages that a network of lava-dl hears, 0 for spikes: netx is told apart from
+        the file. When not given, 16 where sigma-delta neurons hear the input, otherwise 0. An
+        input of 1.0 is 64 for deltas at the input and 4096 for other sigma-delta neurons.
 
     Raises
     ------
@@ -80,7 +85,14 @@ def read(
     ValidationError
         If ``dt`` or ``n_steps`` is needed and missing, or contradicts the file.
     """
-    asked = Asked(dt=dt, n_steps=n_steps, chip=chip, readout=readout, as_netx=as_netx)
+    asked = Asked(
+        dt=dt,
+        n_steps=n_steps,
+        chip=chip,
+        readout=readout,
+        as_netx=as_netx,
+        input_message_bits=input_message_bits,
+    )
     with opened(Path(path)) as root:
         if OWN not in root.keys():
             return read_lava_dl(root, asked)

@@ -157,10 +157,25 @@ def _population(
     registers = population.cuba
     low, high = np.zeros(registers.n, np.int64), np.zeros(registers.n, np.int64)
     for q in incoming:
-        negative, positive = q.signed_sums(can_spike[q.source])
+        negative, positive = _reach(q, can_spike[q.source])
         low += shift(negative, q.weight_exp) << STATE_SHIFT
         high += shift(positive, q.weight_exp) << STATE_SHIFT
     return _states(population.name, registers, low, high)
+
+
+def _reach(q: QuantisedSynapses, active: Bool) -> tuple[Int64, Int64]:
+    """Return the sums of one step that the messages can make, (n_post,) each.
+
+    Graded messages are of either sign, and taken to have the bits that are declared; a sum of
+    more than 32 bits may be anything within these.
+    """
+    negative, positive = q.signed_sums(active)
+    if not q.message_bits:
+        return negative, positive
+    largest = (1 << q.message_bits) - 1
+    worst = np.minimum(positive - negative, -WORD.min // largest + 1) * largest
+    worst = np.minimum(worst, -WORD.min)
+    return -worst, worst
 
 
 def _states(name: str, registers: CubaRegisters, low: Int64, high: Int64) -> PopulationBounds:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import ArrayRecord, Bool, Int64
+from hetlava.arrays import ArrayRecord, Bool, Int, Int64
 from hetlava.errors import ValidationError
 from hetlava.events import Events
 from hetlava.recording import Recording
@@ -22,7 +22,7 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """The first spike that only one of two recordings has."""
+    """The first spike that only one of two recordings has, or both of another size."""
 
     layer: str
     sample: int
@@ -34,7 +34,7 @@ class LayerParity(NamedTuple):
     """Spikes of one population in two recordings.
 
     ``agreement`` is the share of spikes that both have among those that either has (Jaccard
-    index); 1 when there are none.
+    index); 1 when there are none. A graded spike of another size is not the same spike.
     """
 
     name: str
@@ -151,11 +151,10 @@ def paired_drop(before: Bool, after: Bool) -> Interval:
 
 
 def _layer(name: str, reference: Events, candidate: Events) -> LayerParity:
-    a, b = _keys(reference), _keys(candidate)
-    common = int(np.intersect1d(a, b, assume_unique=True).size)
-    either = a.size + b.size - common
-    agreement = common / either if either else 1.0
-    return LayerParity(name, a.size, b.size, either - common, agreement)
+    either = np.union1d(_keys(reference), _keys(candidate)).size
+    differing = _differing(reference, candidate).size
+    agreement = 1 - differing / either if either else 1.0
+    return LayerParity(name, reference.n_events, candidate.n_events, differing, agreement)
 
 
 def _keys(events: Events) -> Int64:
@@ -166,10 +165,24 @@ def _keys(events: Events) -> Int64:
     return keys.astype(np.int64)
 
 
+def _differing(a: Events, b: Events) -> Int64:
+    """Return the numbers of spikes that one has only, or both of another size, ascending."""
+    keys_a, keys_b = _keys(a), _keys(b)
+    alone: Int64 = np.setxor1d(keys_a, keys_b, assume_unique=True)
+    if a.values is None and b.values is None:
+        return alone
+    common, in_a, in_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
+    return np.union1d(alone, common[_sizes(a)[in_a] != _sizes(b)[in_b]])
+
+
+def _sizes(events: Events) -> Int:
+    return np.ones(events.n_events, np.int32) if events.values is None else events.values
+
+
 def _first_difference(pairs: list[tuple[str, Events, Events]]) -> Difference | None:
     found = []
     for order, (name, a, b) in enumerate(pairs):
-        keys: Int64 = np.setxor1d(_keys(a), _keys(b), assume_unique=True)
+        keys = _differing(a, b)
         if keys.size:
             row, neuron = divmod(int(keys[0]), a.n_neurons)
             step, sample = divmod(row, a.n_samples)

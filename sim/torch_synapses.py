@@ -72,7 +72,8 @@ class Sums(ABC):
 
         if self.synapses.message_bits and s.dtype != torch.bool:
             high, low = s >> HALF_BITS, s & ((1 << HALF_BITS) - 1)
-            total = self._exact(high) * (1 << HALF_BITS) + self._exact(low)
+            # a word of 32 bits, as in the reference, before it is shifted
+            total = (self._exact(high) * (1 << HALF_BITS) + self._exact(low)).int().long()
         else:
             total = self._exact(s != 0)
         # a word of 32 bits before it is shifted, as in the reference

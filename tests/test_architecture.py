@@ -24,7 +24,7 @@ LAYERS = (
     "network quantised recording recording_file partial_run tally work distributions "
     "heterogeneity listed_values tau_statistics",
     "quantisation budget scaling codebook codebook_search codebook_pairs sharing rules parity "
-    "bounds doctor activity leak threshold_folding",
+    "bounds doctor activity leak threshold_folding resets",
     "sim",
     "export",
     "hardware",

@@ -206,3 +206,47 @@ def test_a_convolution_is_bounded_as_its_matrix_is(rng, random_convolution):
     (expected,) = bounds(plain)
     (found,) = bounds(replace(plain, projections=(replace(q, source="input", target="a"),)))
     assert found == expected
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), extreme=st.booleans())
+def test_no_graded_message_of_the_declared_bits_leaves_the_bounds(mixed_network, seed, extreme):
+    rng = np.random.default_rng(seed)
+    net, inputs = mixed_network(rng, models=("cuba",), extreme=extreme)
+    bits = [q.message_bits for q in net.projections if q.source == "input" and q.message_bits]
+    high = (1 << min(bits, default=0)) - 1
+    x = np.clip(inputs.to_dense(), -high, high)
+    recording = reference.run(net, from_dense(x), probes=("u", "v"))
+    for b, u, v in zip(bounds(net), recording.u, recording.v, strict=True):
+        assert np.all((b.u_low <= u) & (u <= b.u_high))
+        assert np.all((b.v_low <= v) & (v <= b.v_high))
+
+
+def test_graded_messages_are_told_to_wrap_where_spikes_do_not():
+    registers = CubaRegisters(
+        **{w: np.array([value], np.int32) for w, value in ALONE.items()}, spiking=False
+    )
+    found = {}
+    for bits in (0, 1, 16):
+        q = QuantisedProjection(
+            source="input",
+            target="p",
+            weights=np.array([[100, -100]], np.int16),
+            message_bits=bits,
+        )
+        net = QuantisedNetwork(
+            chip="loihi2",
+            dt=1e-3,
+            n_inputs=2,
+            n_steps=5,
+            populations=(QuantisedPopulation(name="p", registers=registers),),
+            projections=(q,),
+            output="p",
+            readout="last-voltage",
+        )
+        (found[bits],) = bounds(net)
+    assert [int(b.drive_high[0]) for b in found.values()] == [6400, 12800, 200 * 65535 * 64]
+    assert not found[0].wraps[0] and found[16].wraps[0]
+
+
+ALONE = {"du": 4095, "dv": 4096, "vth": 100, "bias_mant": 0, "bias_exp": 0}

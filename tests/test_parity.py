@@ -76,3 +76,25 @@ def test_labels_of_another_length_are_refused(layers):
     a = record(*layers, scores=np.eye(4))
     with pytest.raises(ValidationError, match="4 samples, 3 labels"):
         compare(a, a, np.arange(3))
+
+
+def test_a_graded_spike_of_another_size_is_a_difference():
+    a = np.zeros((5, 2, 3), np.int32)
+    a[1, 0, 2], a[3, 1, 0] = 7, -2
+    b = a.copy()
+    b[3, 1, 0], b[4, 0, 0] = 2, 1
+    parity = compare(record(a, scores=np.eye(2)), record(b, scores=np.eye(2)), np.arange(2))
+    (layer,) = parity.layers
+    assert (layer.reference_spikes, layer.spikes, layer.differing) == (2, 3, 2)
+    assert layer.agreement == pytest.approx(1 / 3)
+    assert parity.first_difference == Difference(layer="l0", sample=1, step=3, neuron=0)
+    same = compare(record(a, scores=np.eye(2)), record(a, scores=np.eye(2)), np.arange(2))
+    assert same.identical
+
+
+def test_a_spike_of_size_one_is_a_spike():
+    a = np.zeros((5, 2, 3), np.int32)
+    a[1, 0, 2], a[3, 1, 0] = 1, 5
+    b = a == 1
+    parity = compare(record(a, scores=np.eye(2)), record(b, scores=np.eye(2)), np.arange(2))
+    assert parity.layers[0].differing == 1

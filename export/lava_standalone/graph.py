@@ -24,7 +24,6 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2HwCfg, Loihi2SimCfg
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from lava.proc.conv.process import Conv
 from lava.proc.dense.process import DelayDense, Dense
 from lava.proc.lif.models import AbstractPyLifModelFixed
 from lava.proc.lif.process import LIF
@@ -35,9 +34,20 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LOWERING = "vector"  # what --lif is when it is not given
 NEVER = 1 << 17  # a threshold that the voltage, which saturates, cannot exceed
 WORDS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+# the Var that is u or v of a model; that of any other is called so
+VARS = {
+    "delta": {"u": "residue", "v": "act"},
+    "sigma": {"u": "sigma", "v": "sigma"},
+    "sigma_delta": {"u": "sigma", "v": "act"},
+    "rf": {"u": "real", "v": "imag"},
+    "rf_iz": {"u": "real", "v": "imag"},
+}
+STATES = ("u", "v", "sigma", "act", "residue", "error", "real", "imag", "a_buff", "a_buf")
 Record = dict[str, Any]
 Records = dict[tuple[str, int], Any]  # (state, number of the population): what was recorded
 Groups = list[tuple[Any, Any]]  # (neurons, process or port), one or one per level
+MODELS: dict[str, Any] = {}  # makes the process of a population of another model than LIF
+connect_kernel: Any = None  # joins by Convs, where a network has kernels
 
 
 class VectorLIF(AbstractProcess):
@@ -147,8 +157,11 @@ def read_network(path: str) -> Record:
         group = file["hetlava"]
         net: Record = json.loads(group["header"][()].tobytes())
         for k, population in enumerate(net["populations"]):
-            population.update({w: group[f"populations/{k}/{w}"][()] for w in WORDS})
-            if not population["spiking"]:
+            stored = group[f"populations/{k}"]
+            population.update({"model": "cuba", **population, **population.pop("options", {})})
+            population.update({word: stored[word][()] for word in stored})
+            population["n"] = len(next(iter(stored.values())))
+            if not population.setdefault("spiking", True):
                 population["vth"] = np.full_like(population["vth"], NEVER)
         for k, projection in enumerate(net["projections"]):
             stored = group[f"projections/{k}"]
@@ -157,9 +170,11 @@ def read_network(path: str) -> Record:
     return net
 
 
-def lif_processes(population: Record, lif: str) -> Groups:
-    """Return one VectorLIF, or one stock LIF per distinct (du, dv, vth)."""
-    name, n = population["name"], len(population["du"])
+def neuron_processes(population: Record, lif: str) -> Groups:
+    """Return one process, or one stock LIF per distinct (du, dv, vth)."""
+    name, n = population["name"], population["n"]
+    if population["model"] in MODELS:
+        return [(np.arange(n), MODELS[population["model"]](population))]
     words = {w: population[w] for w in WORDS}
     if lif == "vector":
         return [(np.arange(n), VectorLIF((n,), name=name, **words))]
@@ -173,14 +188,15 @@ def lif_processes(population: Record, lif: str) -> Groups:
     return groups
 
 
-def dense_parts(weights: Any, exp: int) -> list[tuple[Any, int]]:
+def dense_parts(weights: Any, exp: int, bits: int = 0) -> list[tuple[Any, int]]:
     """Return weights and exponents whose sum is the projection and which Dense leaves alone.
 
-    Dense clears the lowest bit of weights of mixed sign; odd ones are doubled or taken apart.
+    Dense clears the lowest bit of weights of mixed sign; odd ones are doubled, unless sums of
+    messages of ``bits`` could overflow by that, or taken apart.
     """
     if sign_mode(weights) != SignMode.MIXED or not np.any(weights & 1):
         return [(weights, exp)]
-    if -128 <= weights.min() and weights.max() <= 127:
+    if not bits and -128 <= weights.min() and weights.max() <= 127:
         return [(2 * weights, exp - 1)]
     low = weights & ((1 << max(1, -exp)) - 1)
     return [(weights - low, exp), (low, exp)]
@@ -196,61 +212,32 @@ def sign_mode(weights: Any) -> Any:
 def connect(sources: Groups, targets: Groups, projection: Record) -> None:
     """Join ports to processes: rows of the weights to each target, columns from each source."""
     if "input_shape" in projection:
-        return connect_kernel(sources, targets, projection)
-    delays = projection["delays"]
-    for weights, exp in dense_parts(projection["weights"], projection["weight_exp"]):
+        heard = [(rows, port_of(target, projection)) for rows, target in targets]
+        connect_kernel(sources, heard, projection)
+        return
+    delays, bits = projection["delays"], projection.get("message_bits", 0)
+    for weights, exp in dense_parts(projection["weights"], projection["weight_exp"], bits):
         if len(sources) > 1 and exp < 0 and np.any(weights % (1 << -exp)):
             sys.exit("a negative weight_exp rounds a sum over several levels: take --lif vector")
         for columns, port in sources:
             for rows, target in targets:
                 block = weights[np.ix_(rows, columns)]
                 options = {"weight_exp": exp, "sign_mode": sign_mode(weights)}
+                options["num_message_bits"] = bits
                 if delays is None:
                     dense = Dense(weights=block, **options)
                 else:
                     late = np.tile(delays[columns], (len(rows), 1))
                     dense = DelayDense(weights=block, delays=late, **options)
                 port.connect(dense.s_in)
-                dense.a_out.connect(target.a_in)
+                dense.a_out.connect(port_of(target, projection))
 
 
-def connect_kernel(sources: Groups, targets: Groups, projection: Record) -> None:
-    """Join by Convs, for which images (channels, height, width) are turned round."""
-    kernel = (projection["weights"] * 2.0 ** projection["weight_exp"]).astype(np.int32)
-    _, height, width = projection["input_shape"]
-    area = sum(len(rows) for rows, _ in targets) // len(kernel)
-    for columns, port in sources:
-        for rows, target in targets:
-            part = kernel
-            if len(sources) > 1 or len(targets) > 1:
-                to, from_ = channels(rows, area), channels(columns, height * width)
-                if projection["groups"] > 1 or to is None or from_ is None:
-                    sys.exit("levels part the channels of a kernel: take --lif vector")
-                part = kernel[np.ix_(to, from_)]
-            image = (len(columns) // (height * width), height, width)
-            conv = conv_process(part, image, projection)
-            port.reshape(image).transpose((2, 1, 0)).connect(conv.s_in)
-            conv.a_out.transpose((2, 1, 0)).reshape(target.a_in.shape).connect(target.a_in)
-
-
-def conv_process(kernel: Any, image: tuple[int, ...], projection: Record) -> Any:
-    """Return the Conv of a kernel (out, in, height, width)."""
-    top, _, left, _ = projection["padding"]
-    return Conv(
-        # Lava convolves where lava-dl correlates, so the kernel is turned round too
-        weight=kernel[:, :, ::-1, ::-1].transpose(0, 3, 2, 1),
-        input_shape=image[::-1],
-        padding=(left, top),
-        stride=tuple(projection["stride"][::-1]),
-        dilation=tuple(projection["dilation"][::-1]),
-        groups=projection["groups"],
-    )
-
-
-def channels(neurons: Any, area: int) -> Any:
-    """Return the channels that neurons of an image are all of, None if of some they are a part."""
-    found = np.unique(neurons // area)
-    return found if len(neurons) == len(found) * area else None
+def port_of(process: Any, projection: Record) -> Any:
+    """Return the port that a projection leads to; those of a resonator are two."""
+    if hasattr(process, "a_in"):
+        return process.a_in
+    return (process.a_real_in, process.a_imag_in)[projection.get("port", 0)]
 
 
 def build(net: Record, spikes: Any, records: Records, lif: str, board: bool) -> list[Any]:
@@ -259,7 +246,7 @@ def build(net: Record, spikes: Any, records: Records, lif: str, board: bool) -> 
     processes = [player]
     inward, outward = ("PyToNxAdapter", "NxToPyAdapter") if board else (None, None)
     sources = {"input": [(np.arange(net["n_inputs"]), adapted(player.s_out, inward))]}
-    targets = {p["name"]: lif_processes(p, lif) for p in net["populations"]}
+    targets = {p["name"]: neuron_processes(p, lif) for p in net["populations"]}
     for k, (name, groups) in enumerate(targets.items()):
         sources[name] = [(index, process.s_out) for index, process in groups]
         for index, process in groups:
@@ -268,7 +255,8 @@ def build(net: Record, spikes: Any, records: Records, lif: str, board: bool) -> 
             processes += [process, recorder]
             for state in {state for state, n in records if n == k} - {"spikes"}:
                 processes.append(Probe(records[state, k], index))
-                processes[-1].state.connect_var(getattr(process, state))
+                var = VARS.get(net["populations"][k]["model"], {}).get(state, state)
+                processes[-1].state.connect_var(getattr(process, var))
     for projection in net["projections"]:
         connect(sources[projection["source"]], targets[projection["target"]], projection)
     return processes
@@ -306,7 +294,7 @@ def run_graph(
     """Build the graph, run it once per sample, and return the records."""
     records: Records = {}
     for k, population in enumerate(net["populations"]):
-        shape = (*spikes.shape[:2], len(population["du"]))
+        shape = (*spikes.shape[:2], population["n"])
         readout = () if population["spiking"] or board else ("v",)
         for state in {"spikes", *probes, *readout}:
             records[state, k] = shared(shape)
@@ -337,7 +325,7 @@ def on_cores(process: Any, config: Any) -> bool:
 def reset(processes: list[Any]) -> None:
     """Bring neurons to rest, and synapses whose spikes are on the way."""
     for process in processes:
-        for state in ("u", "v", "a_buff", "a_buf"):
+        for state in STATES:
             if isinstance(getattr(process, state, None), Var):
                 var = getattr(process, state)
                 var.set(np.zeros(var.shape, np.int32))
@@ -359,7 +347,7 @@ def check(net: Record, lif: str, board: bool) -> int:
         state, k = name.rsplit("_", 1)
         if state != "spikes" and board:
             continue  # voltages stay on a board
-        n_spikes += int(wanted.sum()) if state == "spikes" else 0
+        n_spikes += int(np.count_nonzero(wanted)) if state == "spikes" else 0
         n_wrong += int((records[state, int(k)] != wanted).sum())
     print(f"{n_spikes} spikes, {n_wrong} differences")
     return int(n_wrong > 0)
@@ -370,7 +358,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Checks the sample unless given --input.")
     parser.add_argument("--lif", choices=("vector", "levels"), default=LOWERING)
     parser.add_argument("--board", action="store_true", help="run on a Loihi 2, as --lif levels")
-    parser.add_argument("--input", help=".npz with 'input', (n_steps, n_samples, n_inputs) bool")
+    parser.add_argument("--input", help=".npz with 'input', (n_steps, n_samples, n_inputs)")
     parser.add_argument("--save", help="write spikes_0, ... (u_0, v_0, ...) to this .npz")
     parser.add_argument("--probe", default="", help="u, v or u,v: traces to save")
     options = parser.parse_args()
@@ -388,7 +376,9 @@ def main() -> int:
     records = run(net, spikes, lif=lif, probes=probes, board=options.board)
     if options.save:
         np.savez(options.save, **{f"{state}_{k}": value for (state, k), value in records.items()})
-    counts = [int(value.sum()) for (state, _), value in records.items() if state == "spikes"]
+    counts = [
+        int(np.count_nonzero(value)) for (state, _), value in records.items() if state == "spikes"
+    ]
     print(f"{sum(counts)} spikes")
     return 0
 

@@ -49,6 +49,13 @@ Device = Annotated[
     str | None, typer.Option(help="Run on torch instead: cpu, cuda or cuda:N; the same integers.")
 ]
 
+ResetInterval = Annotated[
+    int | None,
+    typer.Option(help="Set all neurons to rest every so many steps, layer after layer.", min=1),
+]
+ResetOffset = Annotated[
+    int, typer.Option(help="Step of the first reset, where netx counts from 1.", min=0)
+]
 Profile = Annotated[
     bool, typer.Option(help="Also time every layer of the first batch, against memory's limit.")
 ]
@@ -83,6 +90,8 @@ def run(
     as_netx: AsNetx = False,
     energy: Energy = None,
     json: Json = None,
+    reset_interval: ResetInterval = None,
+    reset_offset: ResetOffset = 0,
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
 ) -> None:
@@ -110,7 +119,8 @@ def run(
         energy_preset(energy)  # before hours of running
         if resume:
             raise ValidationError("--energy counts while it runs; leave out --resume")
-    network = read_to_run(net, chip, NetOptions(dt, steps, readout, as_netx))
+    options = NetOptions(dt, steps, readout, as_netx, reset_interval, reset_offset)
+    network = read_to_run(net, chip, options)
     if profile and not isinstance(network, QuantisedNetwork):
         raise ValidationError("--profile times the engine of integers; give a .net file")
     job = Job(
@@ -132,6 +142,7 @@ def run(
         "target": name,
         "probes": ",".join(sorted(probes)),
         "batch": batch,
+        "resets": [reset_interval or 0, reset_offset],
     }
     partial = None if out is None else PartialRun(out, identity, resume=resume)
     whole = _run(job, recordings, batch, partial, workers=workers, dask=dask)

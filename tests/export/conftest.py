@@ -45,36 +45,40 @@ def net_file(chain_net: QuantisedNetwork, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run_netx() -> Callable[[Path, np.ndarray], Spikes]:
+def run_netx() -> Callable[..., Spikes]:
     """``run_netx(path, x)`` gives the spikes (n_steps, n) int32 of every layer of stock netx.
 
-    The input is (n_steps, n) or (n_steps, channels, height, width).
+    Further options are those of its ``Network``.
+
+    The input is (n_steps, n) or (n_steps, channels, height, width); neurons at the input hear it
+    themselves, as netx leads nothing to them.
     """
 
-    def run(path: Path, x: np.ndarray) -> Spikes:
+    def run(path: Path, x: np.ndarray, **options: int) -> Spikes:
         import_netx()
         from lava.lib.dl.netx.hdf5 import Network
 
         sizes = [int(np.prod(layer.out.shape)) for layer in Network(net_config=str(path)).layers]
         spikes = [shared((len(x), n), np.int32) for n in sizes]
-        supervise(lambda: _run_netx(path, x, spikes), shared((1,), np.int64), patience=60)
+        supervise(lambda: _run_netx(path, x, spikes, options), shared((1,), np.int64), patience=60)
         return spikes
 
     return run
 
 
-def _run_netx(path: Path, x: np.ndarray, spikes: Spikes) -> None:
+def _run_netx(path: Path, x: np.ndarray, spikes: Spikes, options: dict[str, int]) -> None:
     from lava.lib.dl.netx.hdf5 import Network
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.io.sink import RingBuffer as Sink
     from lava.proc.io.source import RingBuffer as Source
 
-    net = Network(net_config=str(path))
+    net = Network(net_config=str(path), **options)
     # Lava has the time last and images turned round: (width, height, channels, step)
     source = Source(data=x.T.astype(np.int32))
     sinks = [Sink(shape=layer.out.shape, buffer=len(x)) for layer in net.layers]
-    source.s_out.connect(net.inp)
+    first = net.in_layer
+    source.s_out.connect(first.neuron.a_in if first.block == "Input" else net.inp)
     for layer, sink in zip(net.layers, sinks, strict=True):
         layer.out.connect(sink.a_in)
     net.run(RunSteps(num_steps=len(x)), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))

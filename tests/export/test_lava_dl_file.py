@@ -160,7 +160,7 @@ def test_training_parameters_and_harmless_options_change_nothing(
         (put("layer/2/delay", np.ones(N)), "layer2: delays of the output of a layer with a loop"),
         (put("layer/1/weight_rec", np.ones((N, N))), "layer/1: .'weight_rec'. unknown"),
         (put("layer/1/stride", 1), "layer/1: .'stride'. unknown"),
-        (put("layer/0/neuron/type", "SDNN"), "layer/0/neuron/type: neurons 'SDNN'"),
+        (put("layer/0/neuron/type", "SRM"), "layer/0/neuron/type: neurons 'SRM'"),
         (drop("layer/1/neuron"), "layer1: neurons that never spike, or none, before"),
     ],
 )
