@@ -2,7 +2,8 @@
 
 netx scales the weights of matrices, of which Lava then truncates some; it applies the delays of a
 layer's spikes to what leads to its neurons, and drops those of kernels; biases go to voltages, from
-the first step on; a layer without neurons becomes an integrator that never forgets.
+the first step on; a layer without neurons becomes an integrator that never forgets; resonators
+that adapt do not, and all turn by a period and a damping that were rounded.
 """
 
 from collections.abc import Iterator
@@ -17,10 +18,14 @@ from hetlava.export.lava_dl_parts import SlayerLayer, in_file, vector
 from hetlava.export.netx_decays import netx_decays
 from hetlava.export.netx_neurons import INPUT_WEIGHT
 from hetlava.export.netx_weights import NetxWeights, netx_weights
-from hetlava.neurons.adaptive import AlifRegisters
+from hetlava.neurons.adaptive import AdrfIzRegisters, AdrfRegisters, AlifRegisters
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
-from hetlava.neurons.resonate import ResonatorRegisters
+from hetlava.neurons.resonate import (
+    ResonatorRegisters,
+    RFIzhikevichRegisters,
+    RFRegisters,
+)
 from hetlava.neurons.sigma_delta import DeltaRegisters, SigmaDeltaRegisters
 from hetlava.quantised import QuantisedProjection
 from hetlava.synapses import QuantisedSynapses
@@ -84,6 +89,11 @@ def _kernels(group: Group, heard: list[QuantisedSynapses]) -> Iterator[Quantised
 def _neurons(group: Group, registers: NeuronRegisters) -> NeuronRegisters:
     if isinstance(registers, AlifRegisters):
         raise UnsupportedError(f"{group.where('neuron/type')}: netx fails on ALIF neurons")
+    if isinstance(registers, AdrfRegisters):
+        kind = RFIzhikevichRegisters if isinstance(registers, AdrfIzRegisters) else RFRegisters
+        registers = kind(
+            sin_decay=registers.sin_decay, cos_decay=registers.cos_decay, vth=registers.vth
+        )
     if isinstance(registers, ResonatorRegisters):
         one_threshold(group, registers.vth)
         sin, cos = netx_decays(registers)

@@ -15,6 +15,7 @@ from hetlava.export.lava_dl_parts import Signal, check_keys, in_file, layer_name
 from hetlava.export.netx_decays import netx_decays
 from hetlava.export.netx_neurons import NETX_BIAS_EXP
 from hetlava.fixedpoint import STATE_SHIFT
+from hetlava.neurons.adaptive import AdrfRegisters, AlifRegisters
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.neurons.resonate import ResonatorRegisters
@@ -115,6 +116,10 @@ def check_ports(group: Group, neurons: QuantisedPopulation, n_parts: int) -> Non
 def neuron_changes(group: Group, neurons: QuantisedPopulation) -> Iterator[str]:
     """Say where netx has other neurons than SLAYER trained."""
     registers = neurons.registers
+    if isinstance(registers, AlifRegisters):
+        yield f"{group.name}/neuron: ALIF neurons, on which netx fails"
+    if isinstance(registers, AdrfRegisters):
+        yield f"{group.name}/neuron: netx drops the adaptation and rounds the rotation otherwise"
     if isinstance(registers, ResonatorRegisters):
         sin, cos = netx_decays(registers)
         other = int(np.sum((sin != registers.sin_decay) | (cos != registers.cos_decay)))

@@ -92,6 +92,49 @@ def test_biases_of_alif_blocks_join_the_current(exported: Exported) -> None:
     assert_same(net, inputs, made)
 
 
+RESONATOR = {
+    "threshold": 1.0,
+    "threshold_step": 0.4,
+    "period": [5, 20],
+    "decay": [0.01, 0.1],
+    "threshold_decay": [0.01, 0.3],
+    "refractory_decay": [0.05, 0.4],
+    "shared_param": False,
+}
+
+
+@pytest.mark.parametrize("kind", ["adrf", "adrf_iz"])
+def test_adaptive_resonators_give_slayers_spikes(
+    kind: str, exported: Exported, run_netx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slayer = import_slayer()
+    neuron, block = getattr(slayer.neuron, kind), getattr(slayer.block, kind)
+    if kind == "adrf_iz":  # its forward hands on one argument of two
+        monkeypatch.setattr(neuron.Neuron, "forward", lambda self, z: self.spike(*self.dynamics(z)))
+    blocks = [
+        block.Dense(dict(RESONATOR), 12, 24, weight_scale=3),
+        block.Dense(dict(RESONATOR), 24, 16, weight_scale=5, delay=True),
+        block.Dense(dict(RESONATOR), 16, 10, weight_scale=8),
+    ]
+    net, inputs, made = exported(blocks, (12,), backward=False)
+    assert {p.registers.model for p in net.populations} == {kind}
+    assert "netx drops the adaptation" in str(net.provenance["netx_changes"])
+    recording = reference.run(net, inputs)
+    late = np.floor(blocks[1].delay.delay.detach().numpy()).astype(int)
+    for k, (events, y) in enumerate(zip(recording.spikes, made, strict=True)):
+        assert k == 1 and late.any() or np.array_equal(events.to_dense(), y > 0)
+        assert events.n_events > 5
+    write(tmp_path / "b.net", net)
+    assert read(tmp_path / "b.net") == net
+    loaded = read(tmp_path / "exported.net", dt=1e-3, n_steps=30, as_netx=True)
+    assert {p.registers.model for p in loaded.populations} == {kind.replace("adrf", "rf")}
+    ours = reference.run(loaded, inputs.samples(0, 1)).spikes
+    x = inputs.to_dense()[:, 0]
+    for events, spikes in zip(ours, run_netx(tmp_path / "exported.net", x), strict=True):
+        assert np.array_equal(events.to_dense()[:, 0], spikes)
+    assert ours != recording.spikes
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"stride": 2, "padding": (1, 0)}, {"groups": 2, "dilation": (1, 2)}]
 )
