@@ -87,6 +87,12 @@ def of_startup(found: dict[str, Any]) -> str:
     return where(found) + "\n\n" + markdown(("what", "value"), lines)
 
 
+PICTURES = {
+    "inference": "ms per sample of each system",
+    "scaling": "time along each axis",
+    "limits": "limit and time of each network",
+    "startup": "seconds before the first result",
+}
 TABLES = {
     "inference": of_inference,
     "scaling": of_scaling,
@@ -102,7 +108,8 @@ def main() -> None:
             continue
         found = load(name)
         plots.draw(name, found["rows"])
-        block = f"<!-- {name} -->\n\n{table(found)}\n\n<!-- end of {name} -->"
+        picture = f"![{PICTURES[name]}](results/{name}.svg)"
+        block = f"<!-- {name} -->\n\n{picture}\n\n{table(found)}\n\n<!-- end of {name} -->"
         pattern = rf"<!-- {name} -->.*?<!-- end of {name} -->"
         text, n = re.subn(pattern, lambda _, block=block: block, text, flags=re.DOTALL)
         if n != 1:

@@ -74,3 +74,58 @@ def test_every_peer_that_is_installed_runs_every_kind_of_network(benchmarks, rng
     with peers.lava_cpu(net, random_events(rng, 3, 1, net.n_inputs, 0.05)) as lava:
         lava.call(None)
     assert len(systems) >= 1
+
+
+def test_the_readme_holds_the_tables_of_the_results(benchmarks):
+    pytest.importorskip("matplotlib")
+    import tables
+
+    text = tables.README.read_text()
+    for name, table in tables.TABLES.items():
+        assert f"<!-- {name} -->" in text and f"<!-- end of {name} -->" in text
+        if (tables.RESULTS / f"{name}.json").is_file():
+            assert table(tables.load(name)) in text, f"{name}: run python benchmarks/tables.py"
+            assert (tables.RESULTS / f"{name}.svg").is_file() and f"results/{name}.svg" in text
+
+
+def test_tables_and_pictures_are_made_of_results(benchmarks, tmp_path, monkeypatch):
+    """Every table and picture, from results of made-up figures, in a README of its own."""
+    pytest.importorskip("matplotlib")
+    import measuring
+    import plots
+    import tables
+
+    (tmp_path / "README.md").write_text(tables.README.read_text())
+    monkeypatch.setattr(tables, "README", tmp_path / "README.md")
+    for module in (measuring, plots, tables):
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    timed = {"median": 2e-3, "low": 1e-3, "high": 3e-3}
+    systems = [
+        ("Lava CPU fixed_pt, warm", 1),
+        ("hetlava", 1),
+        ("hetlava", 32),
+        ("norse, float", 32),
+    ]
+    measuring.save("inference", [
+        {"case": "a net", "system": name, "batch": batch, "threads": 1, "steps": 9,
+         "rates": {"input": 0.01}, **timed} for name, batch in systems
+    ])  # fmt: skip
+    points = [
+        {"x": x, "seconds": 1e-6 * x, "low": 0, "high": 1, "steps": 5, "synops": 7 * x, "events": 3}
+        for x in (1.0, 10.0, 100.0)
+    ]
+    measuring.save("scaling", [
+        {"name": name, "axis": "neurons", "fitted_from": 1, "points": points,
+         "exponents": {"by x": 1.0, "by synops": 1.0}} for name in ("one", "two")
+    ])  # fmt: skip
+    case = {"case": "a net", "batch": 32, "weight_bytes": 1e6, "state_bytes": 2e6, "limit": 1e-4,
+            "seconds": 3e-4, "low": 2e-4, "high": 4e-4, "fraction": 1 / 3}  # fmt: skip
+    measuring.save("limits", {"bandwidth": {"L1": 1e11}, "cases": [case]})
+    held = {"peak": 2e8, "idle": 1e8, "dense": 1.1, "listed": 2.9, "neuron": 33.3}
+    measuring.save("startup", {"times": [{"what": "import", "seconds": 0.5}], "memory": held})
+    tables.main()
+    text = (tmp_path / "README.md").read_text()
+    for part in ("| hetlava | 32 | 1 | 2.000 | 1.0 | - |", "| a net | 1.00 | 2.00 |", "33 %",
+                 "| one | 1 .. 100 |", "1.10 bytes"):  # fmt: skip
+        assert part in text
+    assert {path.stem for path in (tmp_path / "results").glob("*.svg")} == set(tables.TABLES)
