@@ -23,8 +23,9 @@ bench: $(READY)
 	$(PIP) -c constraints.txt --no-deps spikingjelly
 	$(PY) benchmarks/all.py --quick
 setup: $(READY)
-# nengo-loihi and brian2-loihi need numpy below 2: emulators for the tests, apart from the rest
-judges: $(JUDGES)/.ready
+# what others wrote, for the tests to compare with; nengo-loihi and brian2-loihi need numpy below 2,
+# so they live apart, xylosim needs a C++ compiler, and of NeuroBench only its metrics are used
+judges: $(READY) $(JUDGES)/.ready
 # an untouched lava-nc in the Python that it was made for: HETLAVA_LAVA_PYTHON for the tests
 lava310: $(LAVA310)/.ready
 
@@ -35,9 +36,11 @@ $(READY): pyproject.toml constraints.txt lava.txt
 	$(PIP) --no-deps --ignore-requires-python -r lava.txt
 	touch $@
 
-$(JUDGES)/.ready: tests/conformance/judges/requirements.txt
+$(JUDGES)/.ready: tests/conformance/judges/requirements.txt $(READY)
 	test -x $(JUDGES)/bin/python || $(PYTHON) -m venv $(JUDGES)
 	$(JUDGES)/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	$(PIP) -c constraints.txt -e ".[judges,gpu]"
+	$(PIP) -c constraints.txt --no-deps neurobench
 	touch $@
 
 $(LAVA310)/.ready: lava.txt
