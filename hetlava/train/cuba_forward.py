@@ -49,12 +49,12 @@ def forward_fixed(
     n_steps, n_samples, n = volts.shape
     for b in numba.prange(n_samples):
         u, v, x = np.zeros(n, np.int32), np.zeros(n, np.int32), np.zeros(n, volts.dtype)
-        fired = np.zeros(n, np.int32)
+        fired, given = np.zeros(n, np.int32), np.zeros(n, np.int32)
         for t in range(n_steps):
             _drive(x, source, weights, b, t, n_steps)
             if t > 0 and len(loop):
                 _add_fired(x, loop, fired, _fired(spikes[t - 1, b], fired))
-            _integrate_fixed(u, v, x, keep_u, keep_v, bias)
+            _integrate_fixed(u, v, x, given, keep_u, keep_v, bias)
             _fire_fixed(v, limit, subtract, unit, volts[t, b], spikes[t, b])
 
 
@@ -145,16 +145,36 @@ def _kept(x, keep):
 
 
 @compiled()
-def _integrate_fixed(u, v, x, keep_u, keep_v, bias):
-    half, turn, most = np.int32(HALF), np.int32(2 * HALF), np.int32(HALF - 1)
-    unit = type(x[0])(1 << STATE_SHIFT)
+def _integrate_fixed(u, v, x, given, keep_u, keep_v, bias):
+    _to_units(x, given)
+    _integrate_u(u, given, keep_u)
+    _integrate_v(v, u, keep_v, bias)
+
+
+@compiled()
+def _to_units(x, given):
+    one = type(x[0])(1 << STATE_SHIFT)
+    for k in range(len(x)):
+        whole = np.int32(x[k])
+        # spikes of any height leave a part of a unit of weight over
+        part = np.int32((x[k] - type(x[k])(whole)) * one)
+        given[k] = np.int32(np.int32(whole << np.int32(STATE_SHIFT)) + part)
+
+
+@compiled()
+def _integrate_u(u, given, keep):
+    half, turn = np.int32(HALF), np.int32(2 * HALF)
     for k in range(len(u)):
-        whole = np.int32(x[k])  # spikes of any height leave a part of a unit of weight over
-        given = np.int32(whole << np.int32(STATE_SHIFT)) + np.int32((x[k] - whole) * unit)
-        i = np.int32(_kept(u[k], keep_u[k]) + np.int32(given))
+        i = np.int32(_kept(u[k], keep[k]) + given[k])
         i = np.int32(i - turn) if i > half else (np.int32(i + turn) if i <= -half else i)
-        y = np.int32(np.int32(_kept(v[k], keep_v[k]) + bias[k]) + i)
         u[k] = i
+
+
+@compiled()
+def _integrate_v(v, u, keep, bias):
+    most = np.int32(HALF - 1)
+    for k in range(len(v)):
+        y = np.int32(np.int32(_kept(v[k], keep[k]) + bias[k]) + u[k])
         v[k] = np.int32(min(max(y, -most), most))
 
 
