@@ -9,6 +9,7 @@ import numpy as np
 from hetlava.arrays import AnyArray, Int, Int64
 from hetlava.sim import columns as col
 from hetlava.sim import kernels, listing
+from hetlava.sim.parameters import CUBA
 from hetlava.sim.placing import LANES
 from hetlava.sim.trains import Memory, Output, Recorder, Train
 from hetlava.sim.wiring import Prepared
@@ -159,7 +160,7 @@ class Block:
                 self.sources[first + 1, col.FIRST_WIRE], self.sources[last, col.LAST_WIRE]
             ):
                 self._attach(w, range(first, last) if loops else range(0))
-            kernels.run_group(*tables, first, last, loops)
+            self._run_group(first, last, loops)
             if self.stop[0]:
                 raise Stopped
             self.trains += [self._train(p + 1) for p in range(first, last)]
@@ -176,6 +177,14 @@ class Block:
             first_sample=int(self.table[col.FIRST_SAMPLE]),
             seconds=seconds,
         )
+
+    def _run_group(self, first: int, last: int, loops: bool) -> None:
+        if np.all(self.sources[first + 1 : last + 1, col.MODEL] == CUBA):
+            kernels.run_group(self.sources, self.wires, self.table, first, last, loops)
+        else:
+            from hetlava.sim import model_kernels  # a program that few networks need
+
+            model_kernels.run_models(self.sources, self.wires, self.table, first, last, loops)
 
     def _attach(self, w: int, looped: range) -> None:
         """Say where the events of wire w are, making the list of late ones where it is needed."""

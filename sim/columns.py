@@ -13,6 +13,7 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     WHERE_AT,  # place of each neuron; none where they stand straight
     NEURON_AT,  # neuron of each place; none where they stand straight
     MODEL,
+    PLAIN,  # CUBA neurons that one matrix of one plane leads to, without resets
     PORTS,
     SHIFT,  # left, of all that arrives
     STATE,  # first word of the state
@@ -38,7 +39,7 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     TAME,  # no current has left its word
     U_AT,  # where to record
     V_AT,
-) = range(32)
+) = range(33)
 SOURCE_COLUMNS = V_AT + 1
 
 (  # of a wire

@@ -26,7 +26,17 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def inlined(function: F) -> F:
-    """Compile as a part of the loops that call it."""
+    """Copy into the loops that call it: no handing over of tables, and the shortest compilation.
+
+    LLVM optimises a function that is called again with everyone that calls it, however deep.
+    """
+    jit: Any = numba.njit
+    fast: F = jit(inline="always", **OPTIONS)(function)
+    return fast
+
+
+def called(function: F) -> F:
+    """Compile once for all loops that call it."""
     jit: Any = numba.njit
     fast: F = jit(**OPTIONS)(function)
     return fast
@@ -34,7 +44,7 @@ def inlined(function: F) -> F:
 
 def compiled(function: F) -> F:
     """Compile on first use, keeping the result on disk where a folder can be written."""
-    fast: Any = inlined(function)
+    fast: Any = called(function)
     folder = cache_folder(function)
     if folder is not None:
         fast._cache = _cache_in(folder, function)
@@ -82,6 +92,8 @@ def _cache_in(folder: Path, function: Callable[..., Any]) -> Any:
     caching: Any = numba_caching
 
     class Place(caching._CacheLocator):
+        _py_file = inspect.getfile(function)  # for messages
+
         def get_cache_path(self) -> str:
             return str(folder)
 

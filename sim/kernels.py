@@ -1,4 +1,4 @@
-"""The engine's compiled loops over neurons and steps; loaded only when a network runs."""
+"""Compiled loops over CUBA neurons and steps; loaded only when a network runs."""
 
 # numba infers the types of these functions
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
@@ -8,159 +8,87 @@ import numpy as np
 from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
-from hetlava.sim.compiling import compiled, inlined
+from hetlava.sim.compiling import called, compiled, inlined
 from hetlava.sim.cuba_vectors import update_any, update_tame
-from hetlava.sim.listing import BYTES, listen, spikes_row, values_row
-from hetlava.sim.models import update_model
-from hetlava.sim.parameters import CUBA
+from hetlava.sim.listing import BYTES, spikes_row
 from hetlava.sim.placing import LANES
-from hetlava.sim.receiving import WORD, receive
+from hetlava.sim.receiving import WORD, receive, sum_rows
+from hetlava.sim.stepping import layer_over, loop_over, record_state, settle, state_of, wait
 from hetlava.sim.vectors import HALF
 
 # sums below it bring no current further out than one turn
 BOUND = 2 * HALF >> STATE_SHIFT
 
 
-@compiled
-def run_group(sources, wires, run, first_p, last_p, loops):
-    """Bring populations that run together through all steps of all samples."""
-    if vec.CAN_ROUND:
-        vec.round_to(np.int32(vec.TO_ZERO))
-    if loops:
-        _run_loop(sources, wires, run, first_p, last_p)
-    else:
-        _run_layer(sources, wires, run, first_p)
-    if vec.CAN_ROUND:
-        vec.round_to(np.int32(vec.TO_NEAREST))
-
-
 @inlined
-def _run_layer(sources, wires, run, p):
-    """Bring a population without a loop through all steps of all samples, chunk by chunk."""
-    size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
-    for first in range(0, size, chunk):
-        n = min(chunk, size - first)
+def _run_plain(sources, wires, run, p):
+    """Do what :func:`run_layer` does for neurons that one matrix leads to: the usual case.
+
+    All that the loop over steps needs is at hand before it starts.
+    """
+    w, size, n_steps = sources[p + 1, col.FIRST_WIRE], sources[p + 1, col.SIZE], run[col.N_STEPS]
+    rows, events, drive = wires[w, col.ROWS_AT], wires[w, col.EVENTS_AT], run[col.DRIVE_AT]
+    by = np.int32(wires[w, col.EXPONENT] + STATE_SHIFT + wires[w, col.DOUBLE])
+    low, most = wires[w, col.LOW], (BOUND - 1) // max(1, wires[w, col.PEAK])
+    most >>= wires[w, col.EXPONENT]
+    stop_at, words = run[col.STOP_AT], sources[p + 1, col.WORDS]
+    for first in range(0, size, sources[p + 1, col.CHUNK]):
+        n = min(sources[p + 1, col.CHUNK], size - first)
+        weights = wires[w, col.TABLES] + first * wires[w, col.ROWS]
+        parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
         for sample in range(run[col.N_SAMPLES]):
-            sources[p + 1, col.TAME] = _settle(sources, run, p, first, n, sample)
-            for t in range(run[col.N_STEPS]):
-                if vec.read_uint8(run[col.STOP_AT], 0):
+            tame = settle(sources, run, p, first, n, sample)
+            state = state_of(sources, run, p, first, sample)
+            spikes = spikes_row(sources, run, p + 1, sample, 0) + BYTES * (first // LANES)
+            start = vec.read_int64(wires[w, col.BEFORE_ROWS_AT], sample)
+            stop = vec.read_int64(wires[w, col.BEFORE_ROWS_AT], sample + 1)
+            here = wires[w, col.BEFORE_AT]
+            for t in range(n_steps):
+                sum_rows(weights, wires[w, col.ROWS], here, start, stop, drive, n, low, by, False)
+                tame &= stop - start <= most
+                _update(tame, n, state, parameters, size, drive, spikes)
+                if sources[p + 1, col.U_AT] or sources[p + 1, col.V_AT]:
+                    record_state(sources, run, p, first, n, sample, t)
+                if vec.read_uint8(stop_at, 0):
                     break
-                if _resets(sources, run, p, t):
-                    sources[p + 1, col.TAME] = _rest(sources, run, p, first, n, sample)
-                _advance(sources, wires, run, p, first, n, sample, t)
+                spikes += BYTES * words
+                here = events
+                start = vec.read_int64(rows, sample * n_steps + t)
+                stop = vec.read_int64(rows, sample * n_steps + t + 1)
 
 
-@inlined
-def _run_loop(sources, wires, run, first_p, last_p):
-    """Bring the populations of a loop through all steps of all samples, step by step."""
-    for sample in range(run[col.N_SAMPLES]):
-        for p in range(first_p, last_p):
-            n = sources[p + 1, col.SIZE]
-            sources[p + 1, col.TAME] = _settle(sources, run, p, 0, n, sample)
-        for t in range(run[col.N_STEPS]):
-            if vec.read_uint8(run[col.STOP_AT], 0):
-                break
-            for w in range(sources[first_p + 1, col.FIRST_WIRE], sources[last_p, col.LAST_WIRE]):
-                if wires[w, col.MODE] == col.FROM_LOOP:
-                    events, values = wires[w, col.NOW_AT], wires[w, col.NOW_VALUES_AT]
-                    end = listen(sources, wires, run, w, sample, t, events, values, 0)
-                    wires[w, col.N_RECENT] = end
-            for p in range(first_p, last_p):
-                size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
-                if _resets(sources, run, p, t):
-                    sources[p + 1, col.TAME] = _rest(sources, run, p, 0, size, sample)
-                for first in range(0, size, chunk):
-                    n = min(chunk, size - first)
-                    _advance(sources, wires, run, p, first, n, sample, t)
-
-
-@inlined
-def _advance(sources, wires, run, p, first, n, sample, t):
+@called
+def advance_cuba(sources, wires, run, p, first, n, sample, t):
     """Bring places ``first .. first + n`` of a population through a step."""
-    bound = receive(sources, wires, run, p, first, n, sample, t)
+    sources[p + 1, col.TAME] &= receive(sources, wires, run, p, first, n, sample, t) < BOUND
     if run[col.STEPS_BEFORE] + t < sources[p + 1, col.START]:
-        _wait(sources, run, p, first, n, sample, t)
-    elif sources[p + 1, col.MODEL] == CUBA:
-        sources[p + 1, col.TAME] &= bound < BOUND
+        wait(sources, run, p, first, n, sample, t)
+    else:
         _update_cuba(sources, run, p, first, n, sample, t)
+
+
+@called
+def _update(tame, n, state, parameters, size, drive, spikes):
+    if tame:
+        update_tame(n, state, parameters, size, drive, spikes)
     else:
-        _update_other(sources, run, p, first, n, sample, t)
-    row = (run[col.FIRST_STEP] + t) * run[col.ALL_SAMPLES] + run[col.FIRST_SAMPLE] + sample
-    state = _state(sources, run, p, first, sample)
-    for at, slot in ((col.U_AT, col.U_SLOT), (col.V_AT, col.V_SLOT)):
-        if sources[p + 1, at]:
-            word = state + WORD * sources[p + 1, slot] * sources[p + 1, col.SIZE]
-            _trace(sources, p, sources[p + 1, at], row, word, first, n)
-
-
-@inlined
-def _state(sources, run, p, first, sample):
-    word = sample * run[col.STATE_STRIDE] + sources[p + 1, col.STATE] + first
-    return run[col.STATE_AT] + WORD * word
-
-
-@inlined
-def _settle(sources, run, p, first, n, sample):
-    """Set the state to rest at the start of a run; return whether the currents are in range."""
-    if run[col.FRESH]:
-        return _rest(sources, run, p, first, n, sample)
-    state = _state(sources, run, p, first, sample)
-    for k in range(n):
-        u = vec.read_int32(state, k)
-        if u > HALF or u < -HALF:
-            return False
-    return vec.CAN_ROUND
-
-
-@inlined
-def _resets(sources, run, p, t):
-    every = sources[p + 1, col.RESET_EVERY]
-    return every > 0 and (run[col.STEPS_BEFORE] + t + 1) % every == sources[p + 1, col.RESET_AT]
-
-
-@inlined
-def _rest(sources, run, p, first, n, sample):
-    """Set the state to rest; all currents are in range then."""
-    state, size = _state(sources, run, p, first, sample), sources[p + 1, col.SIZE]
-    for slot in range(sources[p + 1, col.SLOTS]):
-        to = state + WORD * slot * size
-        if sources[p + 1, col.REST_AT]:
-            rest = sources[p + 1, col.REST_AT] + WORD * (slot * size + first)
-            for k in range(n):
-                vec.write_int32(to, k, vec.read_int32(rest, k))
-        else:
-            vec.clear(to, WORD * n)
-    return vec.CAN_ROUND
-
-
-@inlined
-def _wait(sources, run, p, first, n, sample, t):
-    """Stay at rest and send nothing."""
-    _rest(sources, run, p, first, n, sample)
-    row = spikes_row(sources, run, p + 1, sample, t)
-    if sources[p + 1, col.NEURON_AT]:
-        vec.clear(row, BYTES * sources[p + 1, col.WORDS])
-    else:
-        vec.clear(row + BYTES * (first // LANES), BYTES * ((n + LANES - 1) // LANES))
+        update_any(n, state, parameters, size, drive, spikes)
 
 
 @inlined
 def _update_cuba(sources, run, p, first, n, sample, t):
-    state, size = _state(sources, run, p, first, sample), sources[p + 1, col.SIZE]
+    state, size = state_of(sources, run, p, first, sample), sources[p + 1, col.SIZE]
     parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
     drive = run[col.DRIVE_AT] + WORD * sources[p + 1, col.LEAD]
     turned = sources[p + 1, col.NEURON_AT] != 0
     row = spikes_row(sources, run, p + 1, sample, t)
     bits = run[col.BITS_AT] if turned else row + BYTES * (first // LANES)
-    if sources[p + 1, col.TAME]:
-        update_tame(n, state, parameters, size, drive, bits)
-    else:
-        update_any(n, state, parameters, size, drive, bits)
+    _update(sources[p + 1, col.TAME] != 0, n, state, parameters, size, drive, bits)
     if turned:
         _turn(sources, p, bits, n // LANES, row)
 
 
-@inlined
+@called
 def _turn(sources, p, words, n_words, spikes):
     """Bring bits by place into the order of the neurons."""
     vec.clear(spikes, BYTES * sources[p + 1, col.WORDS])
@@ -174,42 +102,19 @@ def _turn(sources, p, words, n_words, spikes):
             word ^= lowest
 
 
-@inlined
-def _update_other(sources, run, p, first, n, sample, t):
-    """Advance neurons of another model, whose messages come as words."""
-    state, size = _state(sources, run, p, first, sample), sources[p + 1, col.SIZE]
-    parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
-    drive = run[col.DRIVE_AT] + WORD * sources[p + 1, col.LEAD]
-    turned = sources[p + 1, col.NEURON_AT] != 0
-    real = n if turned else min(n, sources[p + 1, col.WIDTH] - first)
-    options = (
-        sources[p + 1, col.OPTION], sources[p + 1, col.OPTION + 1], sources[p + 1, col.OPTION + 2]
-    )  # fmt: skip
-    model, sent = sources[p + 1, col.MODEL], run[col.SENT_AT]
-    sums = sources[p + 1, col.SUMS]
-    update_model(model, real, state, parameters, size, drive, sums, sent, options)
-    spikes = spikes_row(sources, run, p + 1, sample, t)
-    vec.clear(spikes + BYTES * (first // LANES), BYTES * ((real + LANES - 1) // LANES))
-    values = values_row(sources, run, p + 1, sample, t)
-    for k in range(real):
-        message = vec.read_int32(sent, k)
-        neuron = first + k
-        if turned:
-            neuron = np.int64(vec.read_int32(sources[p + 1, col.NEURON_AT], k))
-        if message != 0 and neuron >= 0:
-            vec.set_bit(spikes, neuron)
-            if values:
-                vec.write_int32(values, neuron, message)
+_run_layer, _run_loop = layer_over(advance_cuba), loop_over(advance_cuba)
 
 
-@inlined
-def _trace(sources, p, to, row, state, first, n):
-    width, where = sources[p + 1, col.WIDTH], sources[p + 1, col.WHERE_AT]
-    at = to + WORD * row * width
-    if where:
-        for k in range(width):
-            place = np.int64(vec.read_int32(where, k))
-            vec.write_int32(at, k, vec.read_int32(state, place))
+@compiled
+def run_group(sources, wires, run, first_p, last_p, loops):
+    """Bring CUBA populations that run together through all steps of all samples."""
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_ZERO))
+    if loops:
+        _run_loop(sources, wires, run, first_p, last_p)
+    elif sources[first_p + 1, col.PLAIN]:
+        _run_plain(sources, wires, run, first_p)
     else:
-        for k in range(min(n, width - first)):
-            vec.write_int32(at, first + k, vec.read_int32(state, k))
+        _run_layer(sources, wires, run, first_p)
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_NEAREST))

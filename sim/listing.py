@@ -7,7 +7,7 @@ import numpy as np
 
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
-from hetlava.sim.compiling import compiled, inlined
+from hetlava.sim.compiling import called, compiled, inlined
 from hetlava.sim.placing import LANES
 
 BYTES = 8  # of a word of spikes
@@ -35,7 +35,7 @@ def values_row(sources, run, q, sample, t):
     return at + WORD * row * LANES * sources[q, col.WORDS] if at else at
 
 
-@inlined
+@called
 def listen(sources, wires, run, w, sample, t, events, values, position):
     """Write what arrives through wire w at step t; return where it ends."""
     q = wires[w, col.SOURCE]
@@ -56,7 +56,7 @@ def listen(sources, wires, run, w, sample, t, events, values, position):
     return position
 
 
-@inlined
+@called
 def _read_values(row, events, values, start, stop):
     for e in range(start, stop):
         vec.write_int32(values, e, vec.read_int32(row, np.int64(vec.read_int32(events, e))))

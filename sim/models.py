@@ -12,14 +12,14 @@ import numpy as np
 
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT
 from hetlava.sim import parameters
-from hetlava.sim.compiling import inlined
+from hetlava.sim.compiling import called, inlined
 from hetlava.sim.vectors import HALF, read_int32, write_int32
 
 WORD_MAX = (1 << 31) - 1  # of states that saturate at 32 bits
 MODEL_LAST = parameters.RF_IZ
 
 
-@inlined
+@called
 def update_model(model, n, state, words, size, drive, sums, sent, options):
     """Advance ``n`` neurons of a model; what arrives at port k is at ``drive + 4 * sums * k``."""
     if model == parameters.ALIF:

@@ -11,7 +11,7 @@ import numpy as np
 
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
-from hetlava.sim.compiling import inlined
+from hetlava.sim.compiling import called, inlined
 from hetlava.sim.placing import LANES, TILE
 
 AT_ONCE = 256  # rows of bytes whose sums fit 16 bits
@@ -93,7 +93,7 @@ def _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled):
         vec.add_floor(to, total, words // 8 * 8, down, up)
 
 
-@inlined
+@called
 def _add_elsewhere(wires, w, drive, total, words, down, up):
     """Add sums of an image of another shape to those of the neurons."""
     for k in range(words):
@@ -119,31 +119,35 @@ def _add(sources, wires, w, target, p, first, n, start, stop, shift, filled):
         _add_listed(wires, w, target, chunk, start, stop, shift, graded)
 
 
+@called
+def sum_rows(weights, n_pre, events, start, stop, drive, n, low, by, adds):
+    """Write the sums of rows of one plane for ``n`` places, or add them to what is there."""
+    if start == stop and not adds:
+        vec.clear(drive, WORD * n)
+    for tile in range(0, n, TILE):
+        at, to = weights + tile * n_pre, drive + WORD * tile
+        a, keep = start, np.int32(-1 if adds else 0)
+        while a < stop:
+            b = min(a + AT_ONCE, stop)
+            less = np.int32(low * (b - a))
+            if n - tile >= TILE:
+                vec.add_128(at, events, a, b, to, by, less, keep)
+            else:
+                vec.add_64(at, events, a, b, to, by, less, keep)
+            a, keep = b, np.int32(-1)
+
+
 @inlined
 def _add_rows(wires, w, target, size, first, n, start, stop, shift, filled):
     n_pre, events = wires[w, col.ROWS], wires[w, col.NOW_AT]
     for k in range(wires[w, col.PLANES]):
         weights = wires[w, col.TABLES] + (k * size + first) * n_pre
-        by = np.int32(shift + wires[w, col.DOUBLE + k])
-        for tile in range(0, n, TILE):
-            at, to = weights + tile * n_pre, target + WORD * tile
-            a, adds = start, filled or k > 0
-            while a < stop:
-                b = min(a + AT_ONCE, stop)
-                low = np.int32(wires[w, col.LOW + k] * (b - a))
-                if n - tile >= TILE:
-                    if adds:
-                        vec.add_128(at, events, a, b, to, by, low)
-                    else:
-                        vec.set_128(at, events, a, b, to, by, low)
-                elif adds:
-                    vec.add_64(at, events, a, b, to, by, low)
-                else:
-                    vec.set_64(at, events, a, b, to, by, low)
-                a, adds = b, True
+        by, low = np.int32(shift + wires[w, col.DOUBLE + k]), wires[w, col.LOW + k]
+        adds = filled or k > 0
+        sum_rows(weights, n_pre, events, start, stop, target, n, low, by, adds)
 
 
-@inlined
+@called
 def _add_graded_rows(wires, w, target, size, first, n, start, stop, shift):
     n_pre, events, values = wires[w, col.ROWS], wires[w, col.NOW_AT], wires[w, col.NOW_VALUES_AT]
     for k in range(wires[w, col.PLANES]):
@@ -159,7 +163,7 @@ def _add_graded_rows(wires, w, target, size, first, n, start, stop, shift):
                 vec.add_graded_64(row, target + WORD * unit, value, by, low)
 
 
-@inlined
+@called
 def _add_listed(wires, w, target, chunk, start, stop, shift, graded):
     base = vec.read_int64(wires[w, col.TABLES + 0], chunk)
     starts = wires[w, col.TABLES + 1] + chunk * (wires[w, col.ROWS] + 1) * WORD
@@ -192,7 +196,7 @@ def _add_one(target, at, x):
     vec.write_int32(target, at, np.int32(vec.read_int32(target, at) + x))
 
 
-@inlined
+@called
 def _add_kernel(wires, w, target, start, stop, graded):
     pixel, first = wires[w, col.TABLES + 0], wires[w, col.TABLES + 1]
     to, of, length = wires[w, col.TABLES + 2], wires[w, col.TABLES + 3], wires[w, col.TABLES + 4]

@@ -186,7 +186,7 @@ def set_bit(context, words, place):
     return types.void(types.intp, types.intp), generate
 
 
-def _summer(units, adds):
+def _summer(units):
     """Make a function that sums rows of ``64 * units`` bytes, at most 256 rows and at least one.
 
     A word of 16 bits holds the bytes of two neurons 32 apart. The sum of the words modulo 2**16
@@ -194,11 +194,11 @@ def _summer(units, adds):
     """
 
     @intrinsic
-    def add_rows(context, weights, events, start, stop, drive, shift, low):
-        """Do ``drive[k] = (drive[k] if adds) + (sum of bytes + low << shift)``, in 32 bits."""
+    def add_rows(context, weights, events, start, stop, drive, shift, low, keep):
+        """Do ``drive[k] = (drive[k] & keep) + (sum of bytes + low << shift)``, in 32 bits."""
 
         def generate(context, b, signature, arguments):
-            weights, events, start, stop, drive, shift, low = arguments
+            weights, events, start, stop, drive, shift, low, keep = arguments
             words, wide = vector(I16, UNIT // 2), vector(I32, UNIT // 2)
             eight = every(I16, UNIT // 2, 8)
             zero = ir.Constant(words, None)
@@ -212,23 +212,21 @@ def _summer(units, adds):
                 sums.append(b.add(loop.values[2 * k], pair))
                 sums.append(b.add(loop.values[2 * k + 1], b.lshr(pair, eight)))
             loop.close(sums)
-            left, less = _repeated(b, shift, UNIT // 2), _repeated(b, low, UNIT // 2)
+            left, less, kept = (_repeated(b, x, UNIT // 2) for x in (shift, low, keep))
             for k in range(units):
                 whole, high = sums[2 * k], sums[2 * k + 1]
                 for half, part in enumerate((b.sub(whole, b.shl(high, eight)), high)):
                     value = b.shl(b.add(b.zext(part, wide), less), left)
                     at = address(b, drive, number(UNIT * k + UNIT // 2 * half), I32)
-                    store(b, b.add(load(b, at, wide), value) if adds else value, at)
+                    store(b, b.add(b.and_(load(b, at, wide), kept), value), at)
             return context.get_dummy_value()
 
-        whole = [types.intp] * 5 + [types.int32] * 2
-        return types.void(*whole), generate
+        return types.void(*[types.intp] * 5, *[types.int32] * 3), generate
 
     return add_rows
 
 
-set_128, set_64 = _summer(2, False), _summer(1, False)
-add_128, add_64 = _summer(2, True), _summer(1, True)
+add_128, add_64 = _summer(2), _summer(1)
 
 
 @intrinsic

@@ -99,6 +99,8 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         _late(keep, table[w], wire)
     ends = np.cumsum([0] + [sum(q.target == name for q in wires) for name in names])
     sources[1:, col.FIRST_WIRE], sources[1:, col.LAST_WIRE] = ends[:-1], ends[1:]
+    for row, a, b in zip(sources[1:], ends[:-1], ends[1:], strict=True):
+        row[col.PLAIN] = b - a == 1 and _is_plain(row, table[a])
     for q, name in enumerate((INPUT, *names)):
         leaving = [wire for wire in wires if wire.source == name]
         fans = sum((w.fan_out() for w in leaving), np.zeros(int(sources[q, col.WIDTH]), np.int64))
@@ -233,6 +235,14 @@ def _kernel(keep: _Keeper, row: Int64, wire: QuantisedConvolution, to: Place, sh
         target[own.lead + own.where] = to.lead + to.where
         row[col.TABLES + 6] = keep.address(target)
     row[col.TABLES + 7] = words
+
+
+def _is_plain(row: Int64, wire: Int64) -> bool:
+    """Say whether a population that one wire leads to is the usual case of the compiled loops."""
+    nothing = row[[col.NEURON_AT, col.RESET_EVERY, col.START]]
+    simple = wire[[col.LATE, col.MESSAGES]]
+    usual = wire[col.KIND] == col.MATRIX and wire[col.PLANES] == 1 and wire[col.EXPONENT] >= 0
+    return bool(row[col.MODEL] == CUBA and not nothing.any() and not simple.any() and usual)
 
 
 def _late(keep: _Keeper, row: Int64, wire: QuantisedSynapses) -> None:
