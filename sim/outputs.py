@@ -1,12 +1,13 @@
 """From the outputs of blocks to a recording of the whole batch."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from hetlava.arrays import AnyArray, Float, Int, Int64
-from hetlava.events import Events
+from hetlava.events import Events, trusted
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import score
 from hetlava.sim import columns as col
@@ -55,18 +56,16 @@ def _join(prepared: Prepared, inputs: Events, outputs: Sequence[Output]) -> list
     """Return the events of every population over all samples."""
     events = []
     for p, width in enumerate(prepared.source_table[1:, col.WIDTH]):
-        trains = [output.trains[p + 1] for output in outputs]
-        rows, index, values = _joined(trains)
-        events.append(
-            Events(
-                n_samples=inputs.n_samples,
-                n_steps=inputs.n_steps,
-                n_neurons=int(width),
-                indptr=_frozen(rows),
-                index=_frozen(index),
-                values=None if values is None else _frozen(values),
-            )
+        rows, index, values = _joined([output.trains[p + 1] for output in outputs])
+        made = trusted(
+            n_samples=inputs.n_samples,
+            n_steps=inputs.n_steps,
+            n_neurons=int(width),
+            indptr=_frozen(rows),
+            index=_frozen(index),
         )
+        # values may all be 1, which the record looks for
+        events.append(made if values is None else replace(made, values=_frozen(values)))
     return events
 
 

@@ -19,6 +19,7 @@ Bytes = npt.NDArray[np.uint8]
 SPAN = 1 << 8
 LINE = 64  # bytes of a cache line, which vectors of weights must not straddle
 PREFETCH = 64  # bytes that loops may read beyond an array
+LISTED_BYTES = 3  # of a synapse in a list: 16 bits of place and a byte of weight
 DENSITY = 1 / 50  # of non-zero weights, below which a list is faster than the rows of the matrix
 LISTED_MIN = 1 << 12  # weights of a matrix that is worth a list
 

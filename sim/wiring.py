@@ -13,6 +13,7 @@ from hetlava.graph import INPUT, groups_in_order
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.sim import columns as col
 from hetlava.sim import images, storage
+from hetlava.sim.memory import require_memory
 from hetlava.sim.parameters import CUBA, MODELS, parameters_of
 from hetlava.sim.placing import Place, padded, place
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses
@@ -86,6 +87,7 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         here = [k for k, q in enumerate(wires) if q.target == name]
         n = net.population(name).registers.n
         places.append(place(n, [wires[k] for k in here], [sparse[k] for k in here]))
+    require_memory(_stored_bytes(wires, places, names, sparse), "the engine's copy of the weights")
     keep = _Keeper()
     number = {INPUT: 0} | {name: k + 1 for k, name in enumerate(names)}
     sources = np.zeros((len(names) + 1, col.SOURCE_COLUMNS), np.int64)
@@ -128,6 +130,22 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
 
 def _loops(group: tuple[str, ...], wires: Sequence[QuantisedSynapses]) -> bool:
     return any(q.source in group and q.target in group for q in wires)
+
+
+def _stored_bytes(
+    wires: Sequence[QuantisedSynapses],
+    places: Sequence[Place],
+    names: Sequence[str],
+    sparse: Sequence[bool],
+) -> int:
+    """Return what the weights of matrices will take at least."""
+    size = {name: at.size for name, at in zip(names, places, strict=True)}
+    total = 0
+    for wire, is_list in zip(wires, sparse, strict=True):
+        if isinstance(wire, QuantisedProjection):
+            listed = storage.LISTED_BYTES * int(np.count_nonzero(wire.weights)) if is_list else 0
+            total += listed or wire.shape[1] * size[wire.target]
+    return total
 
 
 def _check_fan_in(wires: Sequence[QuantisedSynapses]) -> None:

@@ -12,7 +12,7 @@ from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import from_dense
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
-from hetlava.sim import engine, reference, runs, wiring
+from hetlava.sim import engine, memory, reference, runs, wiring
 
 COMPARED = ("names", "spikes", "u", "v", "scores", "synops")
 
@@ -173,3 +173,18 @@ def test_the_order_of_projections_does_not_matter(random_network):
     net, inputs = random_network(np.random.default_rng(11))
     turned = replace(net, projections=net.projections[::-1])
     assert engine.run(net, inputs).spikes == engine.run(turned, inputs).spikes
+
+
+def test_a_network_larger_than_memory_is_refused_with_both_sizes(monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1 << 16)
+    with pytest.raises(UnsupportedError, match=r"takes 0.0 GiB, 0.0 GiB are free"):
+        engine.prepare(layer(np.zeros((1000, 1000), int)))
+    monkeypatch.setattr(memory, "free_bytes", lambda: None)
+    engine.prepare(layer(np.zeros((1000, 1000), int)))
+
+
+def test_events_made_in_order_equal_checked_ones(random_network):
+    net, inputs = random_network(np.random.default_rng(2))
+    for events in engine.run(net, inputs).spikes:
+        assert replace(events) == events
+        assert not events.index.flags.writeable and not events.indptr.flags.writeable

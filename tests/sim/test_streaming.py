@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hetlava.errors import ValidationError
+from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.neurons.registers import NEURONS, neuron_model
 from hetlava.sim import engine, reference, runs
@@ -122,6 +122,13 @@ def test_nothing_to_run_or_to_run_on_is_refused(random_network, options):
     net, _ = random_network(np.random.default_rng(6))
     with pytest.raises(ValidationError, match="at least 1"):
         Simulator(net, **options)
+
+
+def test_a_model_without_loops_cannot_be_streamed(mixed_network):
+    slow = tuple(set(NEURONS) - set(COMPILED))
+    net, _ = mixed_network(np.random.default_rng(0), models=slow)
+    with pytest.raises(UnsupportedError, match="the engine lacks"):
+        Simulator(net)
 
 
 LONG_RUN = """
