@@ -93,6 +93,17 @@ def train(
         str | None,
         typer.Option(help="fused: compiled layers; plain: the library's own path, slower."),
     ] = None,
+    mismatch: Annotated[
+        str | None,
+        typer.Option(
+            help="Train on virtual dies, a new one in every batch: bss2-calibrated, "
+            "bss2-uncalibrated, ..., or a TOML file."
+        ),
+    ] = None,
+    mismatch_set: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a number of the mismatch: tau_mem=0.2; repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = 0,
     dt: Annotated[str | None, typer.Option(help="Length of a step: 1ms.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps per sample.")] = None,
@@ -135,6 +146,8 @@ def train(
         surrogate=surrogate,
         regularise=None if regularise is None else tuple(regularise),
         backend=backend,
+        mismatch=mismatch,
+        mismatch_changes=None if mismatch_set is None else tuple(mismatch_set),
         seed=seed,
         dt=None if dt is None else parse_time(dt),
         n_steps=steps,

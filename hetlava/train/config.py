@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from hetlava.datasets import defaults
 from hetlava.distributions import Levels, Uniform
 from hetlava.errors import ValidationError
+from hetlava.hardware.mismatch_presets import find_mismatch
 from hetlava.heterogeneity import parse
 from hetlava.train.regularisers import parse_regulariser
 
@@ -78,6 +79,11 @@ class TrainConfig:
     backend : str
         ``fused``: compiled passes of whole layers; ``plain``: the library's own path, which is
         slower and there to compare with.
+    mismatch : str
+        Train on virtual dies: a preset of :mod:`hetlava.hardware.mismatch_presets` or a TOML file;
+        empty for none. Every batch meets a new die.
+    mismatch_changes : tuple of str
+        Numbers of it to change, as ``tau_mem=0.2``.
     seed : int
     device : str
     threads : int
@@ -101,6 +107,8 @@ class TrainConfig:
     image: tuple[int, int, int] | None = None
     shift: int = 0
     drop: float = 0.0
+    mismatch: str = ""
+    mismatch_changes: tuple[str, ...] = ()
     trainer: Trainer = "slayer"
     recurrent: bool = False
     readout: ReadoutName = "spike-count"
@@ -142,6 +150,15 @@ class TrainConfig:
             known = get_args(kind)
             _require(getattr(self, name) in known, name, getattr(self, name), " or ".join(known))
         self._check_trainer()
+        self._check_mismatch()
+
+    def _check_mismatch(self) -> None:
+        object.__setattr__(self, "mismatch_changes", tuple(self.mismatch_changes))
+        if self.mismatch:
+            _require(not self.qat, "qat", self.qat, "False with a mismatch: one chip at a time")
+            find_mismatch(self.mismatch, self.mismatch_changes)
+        elif self.mismatch_changes:
+            raise ValidationError("changes of a mismatch are given, but no mismatch")
 
     def _check_tau(self, name: str) -> None:
         """Refuse what is known to lie below a step; single draws of a wide family are clipped."""

@@ -11,6 +11,7 @@ import torch
 
 from hetlava.datasets.recordings import Recordings
 from hetlava.errors import ValidationError
+from hetlava.hardware.mismatch_presets import find_mismatch
 from hetlava.network import Network, Plain
 from hetlava.train.batches import Labelled
 from hetlava.train.building import adam, build, library, trained_network
@@ -65,7 +66,8 @@ def fit(
         held_out = None if test is None else binned(test, config)
         if isinstance(start, Path):
             start = trained_network(start, data, train.n_classes)
-        net = build(config, data, train.n_classes, start).to(choose_device(config.device))
+        net = on_dies(build(config, data, train.n_classes, start), config)
+        net = net.to(choose_device(config.device))
         run_epochs(net, config, (data, held_out), (checkpoint, resume), on_batch, on_epoch)
         return net.to_network(config.n_steps, _provenance(config))
 
@@ -122,6 +124,15 @@ def threads(n: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         numba.set_num_threads(before[1])
+
+
+def on_dies(net: TrainableNet, config: TrainConfig) -> TrainableNet:
+    """Return the network that meets a virtual die in every batch, if the run asks for it."""
+    if not config.mismatch:
+        return net
+    from hetlava.train.mismatch_net import MismatchNet
+
+    return MismatchNet(net, find_mismatch(config.mismatch, config.mismatch_changes))
 
 
 def choose_device(asked: str) -> torch.device:
