@@ -14,7 +14,18 @@ HELP = (
 
 def make_app() -> typer.Typer:
     """Return the command line with every command; nothing heavy is loaded."""
-    from hetlava.cli import doctor, export, inspect, place, run, targets, train, verify
+    from hetlava.cli import (
+        doctor,
+        export,
+        inspect,
+        place,
+        run,
+        targets,
+        train,
+        tune,
+        verify,
+        yield_,
+    )
 
     app = typer.Typer(
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP
@@ -28,6 +39,8 @@ def make_app() -> typer.Typer:
         place.place,
         inspect.inspect,
         targets.targets,
+        tune.tune,
+        yield_.yields,
     ):
         app.command()(command)
     return app

@@ -206,6 +206,9 @@ def torch_network(
 
 def live_weights(net: TrainableNet) -> list[Tensor]:
     """Return the weights that a trainer's forward pass uses, in the order of its projections."""
+    own = getattr(net, "live_weights", None)
+    if own is not None:
+        return list(own())
     parts: Any = net  # PyTorch types modules of a network as bare ones
     if hasattr(net, "blocks"):
         return [b.synapse.pre_hook_fx(b.synapse.weight).flatten(1) for b in parts.blocks]
@@ -219,6 +222,9 @@ def live_weights(net: TrainableNet) -> list[Tensor]:
 
 def live_steps(net: TrainableNet) -> list[tuple[Tensor, Tensor]]:
     """Return (mem, syn) time constants in steps of every layer, of the exponential decay."""
+    own = getattr(net, "live_steps", None)
+    if own is not None:
+        return list(own())
     if hasattr(net, "blocks"):
         return list(zip(*map(net.live_taus, ("voltage_decay", "current_decay")), strict=True))
     euler = zip(*map(net.live_taus, ("mem_share", "syn_share")), strict=True)

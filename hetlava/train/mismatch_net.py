@@ -96,7 +96,9 @@ class MismatchNet(WrappedNet):
             syn = syn * (_like(p.neurons.tau_syn / self.dt, syn) / syn.detach())
             steps.append((mem, syn))
         noisy = _with_trial_noise(die, plain, self.mismatch.threshold_jitter, rng)
-        return torch_network(noisy, weights, steps, self.surrogate).forward(x, drop, rng)
+        outputs = torch_network(noisy, weights, steps, self.surrogate).forward(x, drop, rng)
+        in_order = getattr(self.inner, "output_last", None)
+        return outputs if in_order is None else list(in_order(outputs))
 
 
 def _like(value: np.ndarray, tensor: Tensor) -> Tensor:
