@@ -8,6 +8,8 @@ import numpy as np
 from hetlava.arrays import Float
 from hetlava.chip_analog import BRAINSCALES2, BrainScaleS2Spec, Range
 from hetlava.events import Events
+from hetlava.hardware.calibrated_die import calibrated
+from hetlava.hardware.calibration import Calibration
 from hetlava.hardware.interface import Target
 from hetlava.hardware.mismatch import Mismatch, draw
 from hetlava.hardware.mismatch_presets import PRESETS
@@ -22,24 +24,42 @@ from hetlava.sim.analog_network import continuous_taus
 MakeCircuit = Callable[[Network], Circuit]
 
 
-def bss2_target(chip_seed: int = 0, mismatch: Mismatch | None = None) -> Target:
-    """Return the target of one virtual die.
+def bss2_target(
+    chip_seed: int = 0,
+    mismatch: Mismatch | None = None,
+    calibration: Calibration | None = None,
+) -> Target:
+    """Return the target of one virtual die, calibrated if a calibration of it is given.
 
     A trial draws its noise; everything else follows from the chip's seed. A network that is larger
     than a chip, which :meth:`~hetlava.hardware.interface.Target.check` says, runs on as much of a
     die as it takes. Time constants outside the chip's range are taken at its end, and counted in
     the recording's details.
+
+    Parameters
+    ----------
+    mismatch : Mismatch, optional
+        Without one, that of dies as their calibration left them; with a calibration that of dies
+        before it, which is then what it says.
+    calibration : Calibration, optional
+        Refused when a network is run that it was not made for, or on another chip.
     """
-    mismatch = mismatch or PRESETS["bss2-calibrated"]
+    usual = "bss2-calibrated" if calibration is None else "bss2-uncalibrated"
+    mismatch = mismatch or PRESETS[usual]
 
     def circuit(net: Network) -> Circuit:
-        return to_circuit(net, draw(mismatch, net, chip_seed))
+        die = draw(mismatch, net, chip_seed)
+        return to_circuit(net, die if calibration is None else calibrated(die, calibration, net))
 
     return analog_target(
         "bss2-sim",
         f"virtual BrainScaleS-2 die {chip_seed}, {mismatch.name}",
         circuit,
-        {"chip seed": chip_seed, "mismatch": mismatch.name},
+        {
+            "chip seed": chip_seed,
+            "mismatch": mismatch.name,
+            "calibrated": "no" if calibration is None else "from a file",
+        },
         mismatch.weight_bits,
     )
 

@@ -162,19 +162,19 @@ def draw(mismatch: Mismatch, net: Network, chip_seed: int) -> Die:
         reset=mismatch.reset * normal("reset"),
         leak=mismatch.leak * normal("leak"),
         gain=np.stack([factor("gain", mismatch.gain, row) for row in (0, 1)]),
-        dead=_stream(chip_seed, "dead").random(n) < mismatch.dead,
+        dead=stream(chip_seed, "dead").random(n) < mismatch.dead,
         synapse_gain=_synapse_gains(mismatch, net, chip_seed),
     )
 
 
-def _stream(chip_seed: int, name: str, *place: int) -> np.random.Generator:
+def stream(chip_seed: int, name: str, *place: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([chip_seed, crc32(name.encode()), *place]))
 
 
 def _normal(chip_seed: int, name: str, row: int, n: int, shared: float) -> Float:
     """Return standard normal numbers (n,), correlated in quadrants; fewer are the first of more."""
-    own = _stream(chip_seed, name, row).standard_normal(n)
-    common = _stream(chip_seed, name, row, 1).standard_normal(-(-n // QUADRANT))
+    own = stream(chip_seed, name, row).standard_normal(n)
+    common = stream(chip_seed, name, row, 1).standard_normal(-(-n // QUADRANT))
     together = np.repeat(common, QUADRANT)[:n]
     drawn: Float = np.sqrt(shared) * together + np.sqrt(1 - shared) * own
     return drawn
@@ -201,7 +201,7 @@ def _synapse_gains(mismatch: Mismatch, net: Network, chip_seed: int) -> tuple[Fl
         wires = [k for k, q in enumerate(net.projections) if q.target == p.name]
         ends = np.cumsum([0, *(net.projections[k].shape[1] for k in wires)])
         for i in range(p.neurons.n):
-            column = _stream(chip_seed, "synapse_gain", first + i)
+            column = stream(chip_seed, "synapse_gain", first + i)
             rows = column.standard_normal((int(ends[-1]), 2))
             rows = _factor(rows, mismatch.synapse_gain, mismatch.distribution)
             for k, a, b in zip(wires, ends, ends[1:], strict=False):

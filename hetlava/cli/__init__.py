@@ -15,6 +15,7 @@ HELP = (
 def make_app() -> typer.Typer:
     """Return the command line with every command; nothing heavy is loaded."""
     from hetlava.cli import (
+        calibrate,
         doctor,
         export,
         inspect,
@@ -40,6 +41,7 @@ def make_app() -> typer.Typer:
         inspect.inspect,
         targets.targets,
         tune.tune,
+        calibrate.calibrate,
         yield_.yields,
     ):
         app.command()(command)

@@ -1,0 +1,126 @@
+"""What ``hetlava run`` does on a virtual die: a float network, the die's options, trials."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hetlava.hardware.interface import Target
+
+ChipSeed = Annotated[
+    int | None, typer.Option(help="Which virtual die (bss2-sim, dynapse2-like).", min=0)
+]
+MismatchName = Annotated[
+    str | None, typer.Option("--mismatch", help="Preset or TOML file. Default: the target's own.")
+]
+MismatchSet = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a number of the mismatch: tau_mem=0.2; repeatable."),
+]
+CalibrationFile = Annotated[
+    Path | None, typer.Option("--calibration", help="What hetlava calibrate wrote for the die.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of the noise of a virtual die's trials.", min=0)]
+Trials = Annotated[int, typer.Option(help="How often a virtual die runs the data.", min=1)]
+CHUNK = 256  # samples between two movements of the progress bar
+
+
+@dataclass(frozen=True, kw_only=True)
+class DieOptions:
+    """Options of a run that only virtual dies have."""
+
+    chip_seed: int | None = None
+    mismatch: str | None = None
+    changes: tuple[str, ...] = ()
+    calibration: Path | None = None
+    seed: int = 0
+    trials: int = 1
+
+    @property
+    def given(self) -> list[str]:
+        """Names of the options that were given."""
+        usual = DieOptions()
+        return [
+            f"--{'set' if name == 'changes' else name.replace('_', '-')}"
+            for name in self.__dataclass_fields__
+            if getattr(self, name) != getattr(usual, name)
+        ]
+
+
+def is_virtual(target: str | None) -> bool:
+    """Return whether a target is one with virtual dies."""
+    if target is None:
+        return False
+    from hetlava.hardware.yields import MAKERS
+
+    return target in MAKERS
+
+
+def die_target(target: str, options: DieOptions) -> "Target":
+    """Return the target of the die that is asked for."""
+    from hetlava.errors import ValidationError
+    from hetlava.hardware.bss2_sim import bss2_target
+    from hetlava.hardware.calibration_file import read_calibration
+    from hetlava.hardware.mismatch_presets import find_mismatch
+    from hetlava.hardware.yields import Dies
+
+    seed = options.chip_seed or 0
+    if options.calibration is None:
+        dies = Dies(target=target, mismatch=options.mismatch or "", changes=options.changes)
+        return dies.at(seed)
+    if target != "bss2-sim":
+        raise ValidationError(f"target {target}: has no converters to calibrate; bss2-sim has")
+    drawn_from = find_mismatch(options.mismatch or "bss2-uncalibrated", options.changes)
+    return bss2_target(seed, drawn_from, read_calibration(options.calibration))
+
+
+def run_on_die(
+    model: Path,
+    target: str,
+    options: DieOptions,
+    samples: tuple[str, str, int | None],
+    *,
+    out: Path | None,
+    probes: tuple[str, ...],
+    threads: int | None,
+) -> None:
+    """Run a trained network on a virtual die over ``samples`` (data, split, limit), and print."""
+    import numpy as np
+    from rich.console import Console
+    from rich.progress import track
+
+    from hetlava.cli.samples import load_samples
+    from hetlava.parity import wilson
+    from hetlava.recording import join
+    from hetlava.recording_file import write_recording
+    from hetlava.report.tables import recording_tables
+    from hetlava.train.model_file import read_model
+
+    net, die, console = read_model(model), die_target(target, options), Console()
+    inputs, labels = load_samples(net, *samples)
+    parts = [
+        die.run(
+            net,
+            inputs.samples(i, i + CHUNK),
+            seed=trial,
+            probes=probes,
+            threads=threads,
+        )
+        for trial in range(options.seed, options.seed + options.trials)
+        for i in track(
+            range(0, inputs.n_samples, CHUNK), "running", console=console, transient=True
+        )
+    ]
+    recording = join(parts)
+    if out is not None:
+        write_recording(out, recording)
+    right = recording.predictions == np.tile(labels, options.trials)
+    dense = sum(q.weights.size for q in net.projections) * inputs.n_steps
+    for made in recording_tables(
+        recording, wilson(int(right.sum()), right.size), dense, inputs.n_steps
+    ):
+        console.print(made)
+    for violation in die.check(net):
+        console.print(f"not on one chip: {violation}", style="yellow", markup=False, soft_wrap=True)
