@@ -53,12 +53,12 @@ def read_calibration(path: Path) -> Calibration:
             if file.attrs["format"] != FORMAT:
                 raise ValueError(f"format {file.attrs['format']!r}, expected {FORMAT!r}")
             found = {knob: _read(file[knob], knob) for knob in KNOBS}
-            named = {name: str(file.attrs[name]) for name in ("chip", "serial")}
+            chip, serial = (str(file.attrs[name]) for name in ("chip", "serial"))
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise FormatError(f"{path}: is no calibration, or damaged: {error}") from error
     if len({f.code.size for f in found.values()}) != 1:
         raise FormatError(f"{path}: parameters are of different numbers of neurons")
-    return Calibration(**named, **found)
+    return Calibration(chip=chip, serial=serial, **found)
 
 
 def _read(group: Any, knob: str) -> Found:

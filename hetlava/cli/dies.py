@@ -1,5 +1,6 @@
 """What ``hetlava run`` does on a virtual die: a float network, the die's options, trials."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,6 +77,46 @@ def die_target(target: str, options: DieOptions) -> "Target":
     return bss2_target(seed, drawn_from, read_calibration(options.calibration))
 
 
+def ran_on_die(
+    model: Path,
+    target: str | None,
+    options: DieOptions,
+    samples: tuple[str, str, int | None],
+    others: Mapping[str, object],
+    *,
+    out: Path | None,
+    probes: tuple[str, ...],
+    threads: int | None,
+) -> bool:
+    """Run a trained network if the target has virtual dies, and return whether it has.
+
+    Parameters
+    ----------
+    samples : (data, split, limit)
+    others : mapping of option to value
+        Options that a virtual die does not take; refused if given.
+
+    Raises
+    ------
+    ValidationError
+        If options of dies are given for another target, or others for a die.
+    """
+    from hetlava.errors import ValidationError
+
+    if not is_virtual(target):
+        if options.given:
+            raise ValidationError(
+                f"{', '.join(options.given)}: only targets with virtual dies take that; "
+                "name one with --target bss2-sim"
+            )
+        return False
+    unwanted = [name for name, value in others.items() if value]
+    if unwanted:
+        raise ValidationError(f"target {target}: leave out {', '.join(unwanted)}")
+    run_on_die(model, str(target), options, samples, out=out, probes=probes, threads=threads)
+    return True
+
+
 def run_on_die(
     model: Path,
     target: str,
@@ -95,7 +136,7 @@ def run_on_die(
     from hetlava.parity import wilson
     from hetlava.recording import join
     from hetlava.recording_file import write_recording
-    from hetlava.report.tables import recording_tables
+    from hetlava.report.yields import die_tables
     from hetlava.train.model_file import read_model
 
     net, die, console = read_model(model), die_target(target, options), Console()
@@ -117,10 +158,7 @@ def run_on_die(
     if out is not None:
         write_recording(out, recording)
     right = recording.predictions == np.tile(labels, options.trials)
-    dense = sum(q.weights.size for q in net.projections) * inputs.n_steps
-    for made in recording_tables(
-        recording, wilson(int(right.sum()), right.size), dense, inputs.n_steps
-    ):
+    for made in die_tables(recording, wilson(int(right.sum()), right.size)):
         console.print(made)
     for violation in die.check(net):
         console.print(f"not on one chip: {violation}", style="yellow", markup=False, soft_wrap=True)

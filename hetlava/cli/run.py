@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hetlava.cli.dies import (
+    CalibrationFile,
+    ChipSeed,
+    DieOptions,
+    MismatchName,
+    MismatchSet,
+    Seed,
+    Trials,
+    ran_on_die,
+)
 from hetlava.cli.options import (
     AsNetx,
     Chip,
@@ -92,6 +102,12 @@ def run(
     json: Json = None,
     reset_interval: ResetInterval = None,
     reset_offset: ResetOffset = 0,
+    chip_seed: ChipSeed = None,
+    mismatch: MismatchName = None,
+    mismatch_set: MismatchSet = None,
+    calibration: CalibrationFile = None,
+    seed: Seed = 0,
+    trials: Trials = 1,
     lava_python: LavaPython = None,
     lava_timeout: LavaTimeout = 300.0,
 ) -> None:
@@ -109,6 +125,20 @@ def run(
     probes = tuple(filter(None, probe.split(",")))
     if probes and out is None:
         raise ValidationError("--probe keeps traces in a file; name it with --save out.npz")
+    die = DieOptions(
+        chip_seed=chip_seed,
+        mismatch=mismatch,
+        changes=tuple(mismatch_set or ()),
+        calibration=calibration,
+        seed=seed,
+        trials=trials,
+    )
+    others = {"--resume": resume, "--device": device, "--profile": profile, "--energy": energy,
+              "--json": json, "--chip": chip}  # fmt: skip
+    if ran_on_die(
+        net, target, die, (data, split, limit), others, out=out, probes=probes, threads=threads
+    ):
+        return
     if resume and out is None:
         raise ValidationError("--resume goes on with blocks beside a file; name it with --out")
     if device is not None and (target or lava_python):

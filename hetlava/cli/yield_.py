@@ -8,6 +8,10 @@ import typer
 from hetlava.cli.options import Dask, Limit, Split, Workers
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hetlava.arrays import Int64
+    from hetlava.events import Events
     from hetlava.hardware.yields import Dies
     from hetlava.network import Network
 
@@ -95,11 +99,11 @@ def _check_alike(networks: "list[Network]", paths: list[Path]) -> None:
 
 def _accuracies(
     networks: "list[Network]",
-    samples: tuple,  # type: ignore[type-arg]
+    samples: "tuple[Events, Int64]",
     dies: "Dies",
     log: Path | None,
     where: tuple[int, str | None],
-    console: object,
+    console: "Console",
 ) -> dict[tuple[int, int], float]:
     """Return the accuracy [%] of each (network, chip seed), showing a bar while dies run."""
     from rich.progress import Progress
@@ -109,7 +113,7 @@ def _accuracies(
     kept = None if log is None else YieldLog(log, fingerprint(networks, *samples, dies))
     done = kept.done if kept else ()
     found = {(o.network, o.chip_seed): o.accuracy for o in done}
-    with Progress(console=console, transient=True) as progress:  # type: ignore[arg-type]
+    with Progress(console=console, transient=True) as progress:
         total = len(networks) * dies.count
         have = sum((k, s) in found for k in range(len(networks)) for s in dies.seeds)
         bar = progress.add_task("dies", total=total, completed=have)

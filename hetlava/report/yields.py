@@ -14,8 +14,10 @@ from hetlava.arrays import Float
 from hetlava.errors import MissingPackageError
 from hetlava.files import replacing
 from hetlava.hardware.yields import PERCENTILES, YieldStatistics, statistics
+from hetlava.parity import Interval
+from hetlava.recording import Recording
 from hetlava.report.figures import BLUE, GREY, INK, ORANGE
-from hetlava.report.tables import table
+from hetlava.report.tables import interval, table
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class YieldRow:
 
 def yield_table(rows: Sequence[YieldRow], bound: float, title: str) -> Table:
     """Return a row per network: accuracy in floats, percentiles over dies, share above a bound."""
-    columns = ("network", "float %", "dies", "worst")
-    columns += (*(f"{p} %" for p in PERCENTILES), "best", "mean", f">= {bound:g} %")
+    percentiles = [f"{p} %" for p in PERCENTILES]
+    columns = ["network", "float", "dies", "worst", *percentiles, "best", "mean", f">={bound:g}"]
     lines = []
     for row in rows:
         s = statistics(row.accuracies, bound)
@@ -39,6 +41,31 @@ def yield_table(rows: Sequence[YieldRow], bound: float, title: str) -> Table:
         cells = (escape(row.name), f"{row.float_accuracy:.1f}", s.n_dies)
         lines.append((*cells, *(f"{x:.1f}" for x in numbers)))
     return table(title, columns, lines)
+
+
+def die_tables(recording: Recording, accuracy: Interval) -> list[Table]:
+    """Return what a run on a die gave, spikes per layer, and what it says of the die."""
+    n = recording.scores.shape[0]
+    layers = [
+        (escape(name), e.n_neurons, f"{e.n_events / n:.1f}")
+        for name, e in zip(recording.names, recording.spikes, strict=True)
+    ]
+    row = (
+        n,
+        interval(accuracy),
+        f"{float(np.mean(recording.synops)):.0f}",
+        f"{1e3 * recording.seconds / n:.3f}",
+    )
+    columns = ("samples", "accuracy % [95 %]", "synops/sample", "ms/sample")
+    return [
+        table(f"{recording.target} ({recording.provenance})", columns, [row]),
+        table("Spikes", ("layer", "neurons", "spikes/sample"), layers),
+        table(
+            "The die",
+            ("what", "value"),
+            [(k, escape(str(v))) for k, v in recording.details.items()],
+        ),
+    ]
 
 
 def write_yield(path: Path, rows: Sequence[YieldRow], bound: float, run: dict[str, Any]) -> None:

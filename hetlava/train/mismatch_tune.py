@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hetlava.arrays import Float
 from hetlava.datasets.recordings import Recordings
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import from_dense
@@ -83,10 +84,7 @@ class FixedNet(TrainableNet):
 
     def live_steps(self) -> list[tuple[Tensor, Tensor]]:
         """Return the fixed time constants (mem, syn) in steps of each population."""
-        return [
-            tuple(torch.tensor(t / self.dt, dtype=torch.float32) for t in (p.mem, p.syn))
-            for p in self.taus()
-        ]  # type: ignore[misc]
+        return _steps(self.net)
 
     def forward(
         self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
@@ -159,13 +157,12 @@ class ChipInLoop(WrappedNet):
 
 
 def _steps(net: Network) -> list[tuple[Tensor, Tensor]]:
-    return [
-        tuple(
-            torch.tensor(tau / net.dt, dtype=torch.float32)
-            for tau in (p.neurons.tau_mem, p.neurons.tau_syn)
-        )
-        for p in net.populations
-    ]  # type: ignore[misc]
+    """Return the time constants (mem, syn) of every population in steps."""
+
+    def steps(tau: Float) -> Tensor:
+        return torch.tensor(tau / net.dt, dtype=torch.float32)
+
+    return [(steps(p.neurons.tau_mem), steps(p.neurons.tau_syn)) for p in net.populations]
 
 
 def _given(net: Network, recording: Recording) -> list[Tensor]:
