@@ -11,12 +11,11 @@ import numpy as np
 
 from hetlava.arrays import ArrayRecord, Bool, Float, Int
 from hetlava.errors import ValidationError
-from hetlava.hardware.calibration_fit import fit_relaxation, fit_response, fit_slope
+from hetlava.hardware import calibration_measure as look
 from hetlava.hardware.virtual_chip import (
     CODE_LOW,
     CODE_MAX,
     GAINS,
-    KICK,
     KNOBS,
     TIMES,
     Bench,
@@ -26,14 +25,9 @@ from hetlava.hardware.virtual_chip import (
 )
 
 BITS = 10
-SAMPLES = 120  # of a trace
 TOLERANCE_LSB, TOLERANCE_TAU = 4.0, 0.12  # beyond, a neuron counts as failed
 LOW_RESET = 30.0  # [LSB] below the leak from which time constants are watched
-WEIGHTS = (63, 45, 32, 22, 16, 11, 8, 6, 4, 3, 2, 1)  # of test spikes
-PEAK_LSB = 60.0  # of their responses: up or down, the converter follows
 MEASURES = 3  # of a time constant, averaged
-
-REST = np.linspace(0, 1e-6, SAMPLES)[:, None]  # [s] when resting membranes are sampled
 
 Measure = Callable[[], Float]
 
@@ -139,21 +133,25 @@ def calibrate(
     found: dict[str, Found] = {}
     _set_taus(bench, targets)
     on_step("threshold")
-    bench.set("leak", _search(bench, "leak", targets.threshold, lambda: _rest(bench)))
+    bench.set("leak", _search(bench, "leak", targets.threshold, lambda: look.rest(bench)))
     found["threshold"] = _threshold(bench, targets)
     on_step("reset")
-    code = _search(bench, "reset", targets.reset, lambda: _rest(bench, held=True))
-    found["reset"] = _voltage(bench, "reset", code, targets.reset, lambda: _rest(bench, held=True))
+    code = _search(bench, "reset", targets.reset, lambda: look.rest(bench, held=True))
+    found["reset"] = _voltage(
+        bench, "reset", code, targets.reset, lambda: look.rest(bench, held=True)
+    )
     on_step("leak")
-    code = _search(bench, "leak", targets.leak, lambda: _rest(bench))
-    found["leak"] = _voltage(bench, "leak", code, targets.leak, lambda: _rest(bench))
+    code = _search(bench, "leak", targets.leak, lambda: look.rest(bench))
+    found["leak"] = _voltage(bench, "leak", code, targets.leak, lambda: look.rest(bench))
     on_step("tau_mem")
     bench.set("reset", np.full(targets.n, round(LOW_RESET * 4), np.int32))
-    found["tau_mem"] = _time(bench, "tau_mem", targets.tau_mem, lambda: _tau_mem(bench, targets))
+    found["tau_mem"] = _time(
+        bench, "tau_mem", targets.tau_mem, lambda: look.tau_mem(bench, targets.tau_mem)
+    )
     on_step("tau_syn")
     taus = found["tau_mem"].measured
     found["tau_syn"] = _time(
-        bench, "tau_syn", targets.tau_syn, lambda: _tau_syn(bench, targets, taus)
+        bench, "tau_syn", targets.tau_syn, lambda: look.tau_syn(bench, targets.tau_syn, taus)
     )
     on_step("gains")
     taus_both = taus, found["tau_syn"].measured
@@ -189,13 +187,6 @@ def _search(
     return settings(code, ranges)
 
 
-def _rest(bench: Bench, held: bool = False) -> Float:
-    """Return where membranes rest [LSB], or where they are held, as the mean of a trace."""
-    stimulus = Stimulus(times=REST, held=held)
-    mean: Float = bench.measure(stimulus).trace.mean(axis=0)
-    return mean
-
-
 def _voltage(bench: Bench, knob: str, code: Int, target: Float, measure: Measure) -> Found:
     bench.set(knob, code)
     seen = measure()
@@ -205,20 +196,20 @@ def _voltage(bench: Bench, knob: str, code: Int, target: Float, measure: Measure
 
 def _threshold(bench: Bench, targets: Targets) -> Found:
     """Search by spikes, with the leak at the target; several looks, as thresholds jitter."""
-    look = Stimulus(times=REST[:2], spiking=True)
+    stimulus = Stimulus(times=look.REST[:2], spiking=True)
 
     def below() -> Float:
         """Return a number at most the target's where a neuron fires more often than not."""
-        fired = np.mean([bench.measure(look).fired for _ in range(9)], axis=0)
+        fired = np.mean([bench.measure(stimulus).fired for _ in range(9)], axis=0)
         return np.where(fired > 0.5, targets.threshold - 1, targets.threshold + 1)
 
-    leak = _rest(bench)
+    leak = look.rest(bench)
     code = _search(bench, "threshold", targets.threshold, below)
     low = np.maximum(code - 40, 0).astype(np.int32)
     bench.set("threshold", low)  # 10 LSB lower, all must fire; 10 LSB higher, none
-    fires = bench.measure(look).fired
+    fires = bench.measure(stimulus).fired
     bench.set("threshold", np.minimum(code + 40, CODE_MAX).astype(np.int32))
-    silent = ~bench.measure(look).fired
+    silent = ~bench.measure(stimulus).fired
     bench.set("threshold", code)
     near = np.abs(leak - targets.threshold) <= TOLERANCE_LSB
     inside = (code > 0) & (code < CODE_MAX)
@@ -239,49 +230,16 @@ def _time(bench: Bench, knob: str, target: Float, measure: Measure) -> Found:
     return Found(target=target, measured=seen, code=code, success=success)
 
 
-def _tau_mem(bench: Bench, targets: Targets) -> Float:
-    """Watch membranes come back from a reset."""
-    times = np.linspace(0, 6, SAMPLES)[:, None] * targets.tau_mem
-    trace = bench.measure(Stimulus(times=times, begin="reset")).trace
-    return fit_relaxation(times, trace.astype(np.float64), targets.tau_mem)
-
-
-def _tau_syn(bench: Bench, targets: Targets, tau_mem: Float) -> Float:
-    """Watch the response to a test spike."""
-    times = _times(tau_mem, targets.tau_syn)
-    trace = bench.measure(Stimulus(times=times, weight=_weight(bench, times))).trace
-    return fit_response(times, trace.astype(np.float64), tau_mem, targets.tau_syn)
-
-
 def _gain(bench: Bench, knob: str, target: Float, taus: tuple[Float, Float]) -> Found:
     """Search a gain by how steeply a test spike makes membranes rise, or fall."""
-    times, sign = _times(*taus), 1 if knob == "gain_exc" else -1
-    weight = sign * _weight(bench, times)
+    times = look.sample_times(*taus)
+    weight = look.spike_weight(bench, times) * (1 if knob == "gain_exc" else -1)
 
     def measure() -> Float:
-        trace = bench.measure(Stimulus(times=times, weight=weight)).trace
-        return fit_slope(times, trace.astype(np.float64), *taus) / (weight * KICK)
+        return look.gain(bench, weight, times, taus)
 
     code = _search(bench, knob, target, measure)
     seen: Float = np.mean([measure() for _ in range(MEASURES)], axis=0)
     inside = (code > 0) & (code < CODE_MAX)
     success = inside & (np.abs(seen / target - 1) <= TOLERANCE_TAU)
     return Found(target=target, measured=seen, code=code, success=success)
-
-
-def _times(tau_mem: Float, tau_syn: Float) -> Float:
-    """Return when to sample a response, close together at first, (SAMPLES, n)."""
-    times: Float = np.geomspace(
-        0.1 * np.minimum(tau_syn, tau_mem), 5 * np.maximum(tau_syn, tau_mem), SAMPLES
-    )
-    return times
-
-
-def _weight(bench: Bench, times: Float) -> int:
-    """Return the largest weight whose response keeps most membranes within the converter."""
-    rest = _rest(bench)
-    for weight in WEIGHTS:
-        trace = bench.measure(Stimulus(times=times, weight=weight)).trace
-        if np.percentile(np.max(trace - rest, axis=0), 90) <= PEAK_LSB:
-            return weight
-    return WEIGHTS[-1]

@@ -108,7 +108,8 @@ def _accuracies(
     """Return the accuracy [%] of each (network, chip seed), showing a bar while dies run."""
     from rich.progress import Progress
 
-    from hetlava.hardware.yields import YieldLog, fingerprint, run_dies
+    from hetlava.hardware.yield_log import YieldLog, fingerprint
+    from hetlava.hardware.yields import run_dies
 
     kept = None if log is None else YieldLog(log, fingerprint(networks, *samples, dies))
     done = kept.done if kept else ()

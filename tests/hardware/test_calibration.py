@@ -73,7 +73,7 @@ def test_the_bench_sets_and_measures_and_nothing_else(made):
     bench = chip.bench()
     assert all(callable(f) for f in bench)
     # and the search imports no die, no network and no chip to look into
-    for name in ("calibration", "calibration_fit"):
+    for name in ("calibration", "calibration_measure", "calibration_fit"):
         tree = ast.parse((Path(module.__file__).parent / f"{name}.py").read_text())
         named = {
             alias.name

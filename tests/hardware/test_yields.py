@@ -9,14 +9,8 @@ from hetlava.errors import DataError, FormatError, ValidationError
 from hetlava.events import from_dense
 from hetlava.hardware.bss2_sim import bss2_target
 from hetlava.hardware.mismatch_presets import PRESETS
-from hetlava.hardware.yields import (
-    Dies,
-    Outcome,
-    YieldLog,
-    fingerprint,
-    run_dies,
-    statistics,
-)
+from hetlava.hardware.yield_log import YieldLog, fingerprint
+from hetlava.hardware.yields import Dies, Outcome, run_dies, statistics
 
 
 @pytest.fixture
