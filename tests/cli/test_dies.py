@@ -33,3 +33,17 @@ def test_run_takes_a_die_and_its_calibration(hetlava, model, tmp_path):
 def test_impossible_runs_are_refused(hetlava, model, options, words):
     done = hetlava("run", model, *options)
     assert done.code == 2 and words in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--mismatch", "bss3"), "'bss3' is unknown"),
+        (("--set", "leak=0.1"), "but no mismatch"),
+        (("--mismatch", "ideal", "--set", "leak=-1"), "leak is -1.0"),
+    ],
+)
+def test_impossible_training_on_dies_is_refused(hetlava, tmp_path, options, words):
+    done = hetlava("train", "--slayer", "digits", "--out", tmp_path / "m.pt", *options)
+    assert done.code == 2 and words in done.err and "Traceback" not in done.err
+    assert not list(tmp_path.iterdir())
