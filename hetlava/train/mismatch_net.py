@@ -14,7 +14,8 @@ from hetlava.network import Network, Plain
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.train.log_tau import Taus
 from hetlava.train.mismatch_layers import live_steps, live_weights, torch_network
-from hetlava.train.nets import TrainableNet
+from hetlava.train.nets import TrainableNet, as_tensor
+from hetlava.train.spike_rows import SpikeRows
 
 SURROGATE = "exponential"  # the derivative that SLAYER trains with
 FIRST_DIE = 1 << 32  # training's dies are none of those that a user or a yield counts from 0
@@ -71,13 +72,13 @@ class MismatchNet(WrappedNet):
         self.mismatch = mismatch
 
     def forward(
-        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+        self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
     ) -> list[Tensor]:
         """Return the output of every layer; with ``rng``, that of a die that it draws."""
         if rng is None:
             return self.inner(x)  # type: ignore[no-any-return]
         seed = FIRST_DIE + int(torch.randint(1 << 31, (), generator=rng))
-        return self.on_die(x, seed, drop, rng)
+        return self.on_die(as_tensor(x), seed, drop, rng)
 
     def on_die(
         self, x: Tensor, chip_seed: int, drop: float = 0.0, rng: torch.Generator | None = None

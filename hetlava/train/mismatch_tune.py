@@ -33,7 +33,8 @@ from hetlava.train.log_tau import Taus
 from hetlava.train.loop import OnBatch
 from hetlava.train.mismatch_layers import torch_network
 from hetlava.train.mismatch_net import SURROGATE, MismatchNet, WrappedNet
-from hetlava.train.nets import TrainableNet
+from hetlava.train.nets import TrainableNet, as_tensor
+from hetlava.train.spike_rows import SpikeRows
 
 RATE = 0.3  # of the learning rate that the data set's preset trains with
 
@@ -87,11 +88,11 @@ class FixedNet(TrainableNet):
         return _steps(self.net)
 
     def forward(
-        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+        self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
     ) -> list[Tensor]:
         """Return the output of every layer, the one that is read last."""
         layers = torch_network(self.net, self.live_weights(), self.live_steps(), SURROGATE)
-        return self.output_last(layers.forward(x, drop, rng))
+        return self.output_last(layers.forward(as_tensor(x), drop, rng))
 
     def output_last(self, outputs: list[Tensor]) -> list[Tensor]:
         """Return outputs in the order that losses expect."""
@@ -136,9 +137,10 @@ class ChipInLoop(WrappedNet):
         self.target = target
 
     def forward(
-        self, x: Tensor, drop: float = 0.0, rng: torch.Generator | None = None
+        self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
     ) -> list[Tensor]:
         """Return what the target gave in every layer, with gradients; ``rng`` seeds its noise."""
+        x = as_tensor(x)
         seed = 0 if rng is None else int(torch.randint(1 << 31, (), generator=rng))
         net = self.inner.to_network(x.shape[-1], {})
         events = from_dense(x.permute(2, 0, 1).numpy() > 0)
