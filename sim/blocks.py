@@ -213,7 +213,7 @@ class Block:
         q = int(self.wires[w, col.SOURCE])
         most = train.neurons.size
         if self.memory is not None:
-            most += int(np.bitwise_count(self.memory.spikes[q]).sum())
+            most += int(np.unpackbits(self.memory.spikes[q].view(np.uint8)).sum())
         late = self._room(most, self.values[q] is not None and bool(self.wires[w, col.MESSAGES]))
         listing.list_late(self.sources, self.wires, self.table, w, *self._addresses(late))
         return late
