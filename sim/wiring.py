@@ -242,9 +242,7 @@ def _kernel(keep: _Keeper, row: Int64, wire: QuantisedConvolution, to: Place, sh
     own = to if here else place(wire.shape[0], [wire], [False])
     # of a sum that is shifted right, the floor is taken when it is whole
     in_place = here and wire.weight_exp >= 0
-    runs: tuple[AnyArray, ...] = images.runs(
-        wire, own, wire.weight_exp + STATE_SHIFT if in_place else 0
-    )
+    runs: tuple[AnyArray, ...] = images.runs(wire, own, wire.weight_exp + shift if in_place else 0)
     for k, array in enumerate(runs):
         row[col.TABLES + k] = keep.address(array)
     words = own.lead + own.size + own.tail

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hetlava.events import Events
+from hetlava.convolution import QuantisedConvolution
+from hetlava.events import Events, from_dense
 from hetlava.export import lava_graph
 from hetlava.export.lava_neurons import MODELS
-from hetlava.neurons.registers import NEURONS
-from hetlava.quantised import QuantisedNetwork
+from hetlava.neurons.registers import NEURONS, NeuronRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.recording import Recording
 from hetlava.sim import engine, reference
 
@@ -46,6 +47,37 @@ def test_the_engine_agrees_with_the_reference(
         net, inputs = mixed_network(rng, models=(model,), extreme=extreme)
         expected = reference.run(net, inputs, probes=("u", "v"))
         assert_equal(engine.run(net, inputs, probes=("u", "v"), threads=1), expected)
+
+
+@pytest.mark.parametrize("model", NEURONS)
+def test_the_engine_agrees_on_kernels_into_every_model(
+    model: str, rng: np.random.Generator, random_neurons: Callable[..., NeuronRegisters]
+) -> None:
+    registers = random_neurons(rng, model, 18)
+    kernels = tuple(
+        QuantisedConvolution(
+            source="input",
+            target="p",
+            weights=rng.integers(-20, 60, (2, 1, 3, 3)).astype(np.int16),
+            input_shape=(1, 5, 5),
+            port=port,
+            message_bits=bits,
+        )
+        for port in range(registers.n_ports)
+        for bits in (0, 8)
+    )
+    net = QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=25,
+        n_steps=20,
+        populations=(QuantisedPopulation(name="p", registers=registers),),
+        projections=kernels,
+        output="p",
+    )
+    inputs = from_dense(rng.integers(-3, 4, (20, 2, 25)).astype(np.int32))
+    expected = reference.run(net, inputs, probes=("u", "v"))
+    assert_equal(engine.run(net, inputs, probes=("u", "v"), threads=1), expected)
 
 
 @pytest.mark.lava
