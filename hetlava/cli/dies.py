@@ -1,14 +1,17 @@
 """What ``hetlava run`` does on a virtual die: a float network, the die's options, trials."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
+    from hetlava.arrays import Int64
     from hetlava.hardware.interface import Target
+    from hetlava.network import Network
+    from hetlava.tally import Tally
 
 ChipSeed = Annotated[
     int | None, typer.Option(help="Which virtual die (bss2-sim, dynapse2-like).", min=0)
@@ -77,6 +80,14 @@ def die_target(target: str, options: DieOptions) -> "Target":
     return bss2_target(seed, drawn_from, read_calibration(options.calibration))
 
 
+class DieRun(NamedTuple):
+    """A network that ran on a die: itself, its tally over all trials, the labels of its samples."""
+
+    net: "Network"
+    whole: "Tally"
+    labels: "Int64"
+
+
 def ran_on_die(
     model: Path,
     target: str | None,
@@ -87,8 +98,9 @@ def ran_on_die(
     out: Path | None,
     probes: tuple[str, ...],
     threads: int | None,
-) -> bool:
-    """Run a trained network if the target has virtual dies, and return whether it has.
+    counts: bool = False,
+) -> DieRun | None:
+    """Run a trained network if the target has virtual dies; return None if it has none.
 
     Parameters
     ----------
@@ -109,12 +121,14 @@ def ran_on_die(
                 f"{', '.join(options.given)}: only targets with virtual dies take that; "
                 "name one with --target bss2-sim"
             )
-        return False
+        return None
     unwanted = [name for name, value in others.items() if value]
     if unwanted:
         raise ValidationError(f"target {target}: leave out {', '.join(unwanted)}")
-    run_on_die(model, str(target), options, samples, out=out, probes=probes, threads=threads)
-    return True
+    return run_on_die(
+        model, str(target), options, samples,
+        out=out, probes=probes, threads=threads, counts=counts,
+    )  # fmt: skip
 
 
 def run_on_die(
@@ -126,8 +140,12 @@ def run_on_die(
     out: Path | None,
     probes: tuple[str, ...],
     threads: int | None,
-) -> None:
-    """Run a trained network on a virtual die over ``samples`` (data, split, limit), and print."""
+    counts: bool,
+) -> DieRun:
+    """Run a trained network on a virtual die over ``samples`` (data, split, limit), and print.
+
+    ``counts`` asks for the work too, which takes traces of v for the while.
+    """
     import numpy as np
     from rich.console import Console
     from rich.progress import track
@@ -137,23 +155,21 @@ def run_on_die(
     from hetlava.recording import join
     from hetlava.recording_file import write_recording
     from hetlava.report.yields import die_tables
+    from hetlava.tally import add, tally
     from hetlava.train.model_file import read_model
+    from hetlava.work import count
 
     net, die, console = read_model(model), die_target(target, options), Console()
     inputs, labels = load_samples(net, *samples)
-    parts = [
-        die.run(
-            net,
-            inputs.samples(i, i + CHUNK),
-            seed=trial,
-            probes=probes,
-            threads=threads,
-        )
-        for trial in range(options.seed, options.seed + options.trials)
-        for i in track(
-            range(0, inputs.n_samples, CHUNK), "running", console=console, transient=True
-        )
-    ]
+    traces = {*probes, "v"} if counts else set(probes)
+    parts, tallies = [], []
+    for trial in range(options.seed, options.seed + options.trials):
+        starts = range(0, inputs.n_samples, CHUNK)
+        for i in track(starts, "running", console=console, transient=True):
+            some = inputs.samples(i, i + CHUNK)
+            part = die.run(net, some, seed=trial, probes=traces, threads=threads)
+            tallies.append(tally(part, count(net, some, part) if counts else None))
+            parts.append(part if "v" in probes else replace(part, v=()))
     recording = join(parts)
     if out is not None:
         write_recording(out, recording)
@@ -162,3 +178,4 @@ def run_on_die(
         console.print(made)
     for violation in die.check(net):
         console.print(f"not on one chip: {violation}", style="yellow", markup=False, soft_wrap=True)
+    return DieRun(net, add(tallies), np.tile(labels, options.trials))

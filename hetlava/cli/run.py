@@ -133,11 +133,15 @@ def run(
         seed=seed,
         trials=trials,
     )
-    others = {"--resume": resume, "--device": device, "--profile": profile, "--energy": energy,
-              "--json": json, "--chip": chip}  # fmt: skip
-    if ran_on_die(
-        net, target, die, (data, split, limit), others, out=out, probes=probes, threads=threads
-    ):
+    if energy is not None:
+        energy_preset(energy)  # before hours of running
+    others = {"--resume": resume, "--device": device, "--profile": profile, "--chip": chip}
+    ran = ran_on_die(
+        net, target, die, (data, split, limit), others,
+        out=out, probes=probes, threads=threads, counts=energy is not None,
+    )  # fmt: skip
+    if ran is not None:
+        show_estimate(ran.whole, ran.net, ran.labels, energy, json)
         return
     if resume and out is None:
         raise ValidationError("--resume goes on with blocks beside a file; name it with --out")
@@ -145,10 +149,8 @@ def run(
         raise ValidationError("--device is the torch engine; leave out --target and --lava-python")
     if profile and (device or target or lava_python):
         raise ValidationError("--profile times hetlava's engine; leave out --device and --target")
-    if energy is not None:
-        energy_preset(energy)  # before hours of running
-        if resume:
-            raise ValidationError("--energy counts while it runs; leave out --resume")
+    if energy is not None and resume:
+        raise ValidationError("--energy counts while it runs; leave out --resume")
     options = NetOptions(dt, steps, readout, as_netx, reset_interval, reset_offset)
     network = read_to_run(net, chip, options)
     if profile and not isinstance(network, QuantisedNetwork):
