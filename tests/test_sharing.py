@@ -100,6 +100,8 @@ def test_the_budget_tells_the_new_error_of_every_time_constant(rng):
         "per": "layer",
         "method": "rms",
         "errors against": "float",
+        "weights": [],
+        "truncation made up": [],
     }
 
 
