@@ -65,7 +65,7 @@ def verify_net(path: Path, check: NetCheck) -> None:
     for made in (*parity_tables(ladder.rungs), differences_table(shown, net, refused)):
         console.print(made)
     if check.json is not None:
-        write_json(check.json, ladder, check.max_drop, differences=shown)
+        write_json(check.json, ladder, check.max_drop, differences=shown, netx_refused=refused)
     if check.junit is not None:
         write_junit(check.junit, ladder.rungs, ladder.failures)
     for reason in filter(None, ladder.failures):

@@ -13,11 +13,17 @@ from hetlava.sim.slayer import Shown
 
 
 def write_json(
-    path: Path, ladder: Ladder, max_drop: float, *, differences: Sequence[Shown] = ()
+    path: Path,
+    ladder: Ladder,
+    max_drop: float,
+    *,
+    differences: Sequence[Shown] = (),
+    netx_refused: str | None = None,
 ) -> None:
     """Write every rung with its intervals, layers, first difference and failure.
 
-    ``differences`` are those between SLAYER and a chip that a run came upon.
+    ``differences`` are those between SLAYER and a chip that a run came upon, ``netx_refused`` why
+    netx could not be asked.
     """
     rungs = [
         _rung(parity) | {"failure": reason}
@@ -26,6 +32,8 @@ def write_json(
     content = {"passed": ladder.passed, "max_drop": max_drop, "rungs": rungs}
     if differences:
         content["differences"] = [asdict(one) for one in differences]
+    if netx_refused is not None:
+        content["netx_refused"] = netx_refused
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
