@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hetlava.events import Events, from_coordinates
-from hetlava.executor import threads_each
+from hetlava.worker_pools import threads_each
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -33,5 +33,9 @@ class TargetError(HetlavaError, RuntimeError):
     """A target failed while it ran: it crashed, hung, or lost its connection."""
 
 
+class WorkerLostError(TargetError):
+    """A process that worked on a part died; what it had finished is kept, the rest can be tried."""
+
+
 class TrainingError(HetlavaError, ArithmeticError):
     """Training went astray: a loss or a gradient is no longer a finite number."""

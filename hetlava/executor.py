@@ -4,25 +4,25 @@ Everything goes through the interface of :class:`concurrent.futures.Executor`, w
 library, joblib (loky) and Dask share.
 """
 
-import os
-import signal
-import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
+from contextlib import closing
+from typing import Any, TypeVar
 
-from hetlava.errors import MissingPackageError, TargetError, ValidationError
+from hetlava.errors import ValidationError, WorkerLostError
+from hetlava.worker_pools import Task, opened
 
 Made = TypeVar("Made")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-AHEAD = 2  # items that wait for each worker, so that none stands idle and memory stays bounded
-DASK_TIMEOUT = 10  # [s] to reach a scheduler
 
 
 def map_over(
@@ -65,58 +65,95 @@ def map_over(
         If ``workers`` is below 1, or more than one kind of executor is asked for.
     MissingPackageError
         If Dask is not installed.
+    WorkerLostError
+        If a worker dies.
     TargetError
-        If a worker dies, or no scheduler answers at the address.
+        If no scheduler answers at the address.
 
     Examples
     --------
     >>> list(map_over(pow, [1, 2, 3], setup=lambda: 2))
     [2, 4, 8]
     """
+    _check(workers, dask, executor)
+    return _results(_map(function, items, setup, (workers, dask, executor), _first))
+
+
+def map_as_finished(
+    function: Callable[[Made, Item], Result],
+    items: Iterable[Item],
+    *,
+    setup: Callable[[], Made],
+    workers: int = 1,
+    dask: str | None = None,
+    executor: Executor | None = None,
+) -> Generator[tuple[Item, Result], None, None]:
+    """Yield every item with its result as soon as it is there, in any order.
+
+    Parameters and errors are those of :func:`map_over`. When a worker dies, what was finished
+    before is yielded before the error is raised.
+
+    Examples
+    --------
+    >>> dict(map_as_finished(pow, [1, 2, 3], setup=lambda: 2))
+    {1: 2, 2: 4, 3: 8}
+    """
+    _check(workers, dask, executor)
+    return _map(function, items, setup, (workers, dask, executor), _finished)
+
+
+def _check(workers: int, dask: str | None, executor: Executor | None) -> None:
     if workers < 1:
         raise ValidationError(f"workers is {workers}, expected at least 1")
     if (workers > 1) + (dask is not None) + (executor is not None) > 1:
         raise ValidationError("one of workers, a Dask address and an executor, not several")
-    if workers == 1 and dask is None and executor is None:
-        return _map_here(function, items, setup)
-    return _map_elsewhere(function, items, setup, workers, dask, executor)
 
 
-def threads_each(workers: int) -> int:
-    """Return how many threads each of so many processes may use to keep every processor busy."""
-    usable = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    available = len(usable(0)) if usable else os.cpu_count() or 1
-    return max(1, available // workers)
-
-
-def _map_here(
-    function: Callable[[Made, Item], Result], items: Iterable[Item], setup: Callable[[], Made]
+def _results(
+    pairs: Generator[tuple[Item, Result], None, None],
 ) -> Generator[Result, None, None]:
-    made = setup()
-    for item in items:
-        yield function(made, item)
+    with closing(pairs):
+        for _, result in pairs:
+            yield result
 
 
-def _map_elsewhere(
+Waiting = dict["Future[Any]", Any]  # items that were sent out, in their order
+
+
+def _first(waiting: Waiting) -> "list[Future[Any]]":
+    return [next(iter(waiting))]
+
+
+def _finished(waiting: Waiting) -> "list[Future[Any]]":
+    done = wait(waiting, return_when=FIRST_COMPLETED).done
+    # results before errors, which end the map
+    return sorted(done, key=lambda future: future.cancelled() or future.exception() is not None)
+
+
+def _map(
     function: Callable[[Made, Item], Result],
     items: Iterable[Item],
     setup: Callable[[], Made],
-    workers: int,
-    dask: str | None,
-    executor: Executor | None,
-) -> Generator[Result, None, None]:
-    task = _Task(uuid.uuid4().hex, setup, function)
-    with _opened(workers, dask, executor, task) as pool:
-        waiting: deque[Future[Result]] = deque()
+    where: tuple[int, str | None, Executor | None],
+    take: "Callable[[Waiting], list[Future[Any]]]",
+) -> Generator[tuple[Item, Result], None, None]:
+    if where == (1, None, None):
+        made = setup()
+        for item in items:
+            yield item, function(made, item)
+        return
+    task = Task(uuid.uuid4().hex, setup, function)
+    with opened(*where, task) as pool:
+        waiting: Waiting = {}
         try:
             for item in items:
-                waiting.append(pool.submit(item))
+                waiting[pool.submit(item)] = item
                 if len(waiting) >= pool.room:
-                    yield waiting.popleft().result()
+                    yield from _taken(waiting, take)
             while waiting:
-                yield waiting.popleft().result()
-        except BrokenExecutor as error:
-            raise TargetError(
+                yield from _taken(waiting, take)
+        except (BrokenExecutor, CancelledError) as error:
+            raise WorkerLostError(
                 f"a worker process died (killed, or out of memory); run with fewer workers: {error}"
             ) from error
         finally:
@@ -124,107 +161,8 @@ def _map_elsewhere(
                 future.cancel()
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What every worker needs once."""
-
-    key: str
-    setup: Callable[[], Any]
-    function: Callable[[Any, Any], Any]
-
-
-class _Pool(NamedTuple):
-    submit: Callable[[Any], "Future[Any]"]
-    room: int
-
-
-# What the setup of the map that runs now gave in this worker. Threads of a Dask worker share it.
-_made: dict[str, Any] = {}
-_making = threading.Lock()
-
-
-def _work(task: _Task, item: Any) -> Any:
-    with _making:
-        if task.key not in _made:
-            _made.clear()
-            _made[task.key] = task.setup()
-        made = _made[task.key]
-    return task.function(made, item)
-
-
-def _forget() -> None:
-    _made.clear()
-
-
-# The task of a worker process, which is sent to it once instead of with every item.
-_task: list[_Task] = []
-
-
-def _start_worker(task: _Task) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; one answers
-    _task[:] = [task]
-
-
-def _work_in_process(item: Any) -> Any:
-    return _work(_task[0], item)
-
-
-@contextmanager
-def _opened(
-    workers: int, dask: str | None, executor: Executor | None, task: _Task
-) -> Iterator[_Pool]:
-    if dask is not None:
-        with _dask_client(dask) as client:
-            # once to every worker, rather than with every item
-            shared = client.scatter(task, broadcast=True, hash=False)
-            pool = client.get_executor(pure=False)
-            slots = sum(client.nthreads().values())
-            yield _Pool(lambda item: pool.submit(_work, shared, item), AHEAD * max(1, slots))
-            client.run(_forget)
-    elif executor is not None:
-        size = getattr(executor, "_max_workers", threads_each(1))
-        yield _Pool(lambda item: executor.submit(_work, task, item), AHEAD * size)
-    else:
-        with _processes(workers, task) as processes:
-            yield _Pool(lambda item: processes.submit(_work_in_process, item), AHEAD * workers)
-
-
-@contextmanager
-def _processes(workers: int, task: _Task) -> Iterator[Executor]:
-    """Give a pool of new processes, which are ended at once when the block fails."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    before = set(multiprocessing.active_children())
-    # spawned: a fork would copy threads of numba and torch in the midst of what they do
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (task,))
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _dask_client(address: str) -> Iterator[Any]:
-    try:
-        import distributed
-        from distributed.comm.core import CommClosedError
-    except ImportError as error:
-        raise MissingPackageError(
-            "Dask is not installed; install it with: pip install hetlava[scale]"
-        ) from error
-    try:
-        new_client: Any = distributed.Client  # it has no types
-        client = new_client(address, timeout=DASK_TIMEOUT, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise TargetError(f"no Dask scheduler answers at {address!r}: {error}") from error
-    try:
-        with client:
-            yield client
-    except (distributed.KilledWorker, CommClosedError) as error:
-        raise TargetError(f"a Dask worker at {address!r} died or was lost: {error}") from error
+def _taken(
+    waiting: Waiting, take: "Callable[[Waiting], list[Future[Any]]]"
+) -> Iterator[tuple[Any, Any]]:
+    for future in take(waiting):
+        yield waiting.pop(future), future.result()

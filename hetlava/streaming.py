@@ -11,13 +11,14 @@ import numpy as np
 
 from hetlava.datasets.recordings import Recordings
 from hetlava.events import Events
-from hetlava.executor import map_over, threads_each
+from hetlava.executor import map_over
 from hetlava.hardware.interface import Target
 from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.tally import Tally, tally
 from hetlava.work import count
+from hetlava.worker_pools import threads_each
 
 
 @dataclass(frozen=True, kw_only=True)

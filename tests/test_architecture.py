@@ -17,8 +17,8 @@ TOPS = ("hetlava", "export", "hardware", "sim")
 # A module imports from the lines above its own, and from its own line without a circle. A package
 # stands for all of its modules.
 LAYERS = (
-    "errors arrays chips chip_spec chip_analog chip_file chip_xylo executor fixedpoint files graph "
-    "events units",
+    "errors arrays chips chip_spec chip_analog chip_file chip_xylo executor worker_pools sweep "
+    "fixedpoint files graph events units",
     "neurons",
     "synapses convolution",
     "network quantised recording recording_file partial_run tally work distributions "

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count, islice
@@ -16,8 +17,9 @@ from tempfile import mkdtemp
 
 import pytest
 
-from hetlava.errors import TargetError, ValidationError
-from hetlava.executor import AHEAD, map_over, threads_each
+from hetlava.errors import TargetError, ValidationError, WorkerLostError
+from hetlava.executor import map_as_finished, map_over
+from hetlava.worker_pools import AHEAD, threads_each
 
 TWO = partial(int, "2")
 POWERS = [2**k for k in range(20)]
@@ -30,6 +32,30 @@ def has(package: str) -> bool:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_order_of_the_items(workers):
     assert list(map_over(pow, range(20), setup=TWO, workers=workers)) == POWERS
+
+
+def test_results_come_as_they_finish_each_with_its_item():
+    later = threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        waits = {"slow": later.wait, "quick": later.is_set}
+        found = map_as_finished(dict.__getitem__, waits, setup=lambda: waits, executor=threads)
+        assert {item for item, _ in found} == {"slow", "quick"}
+        calls = map_as_finished(_call, waits, setup=lambda: waits, executor=threads)
+        assert next(calls) == ("quick", False)
+        later.set()
+        assert next(calls) == ("slow", True)
+
+
+def _call(functions, name):
+    return functions[name]()
+
+
+def test_what_finished_before_a_worker_died_is_given_first():
+    found = map_as_finished(os.kill, [0, 0, signal.SIGKILL], setup=os.getpid, workers=2)
+    done = [next(found), next(found)]
+    assert done == [(0, None), (0, None)]
+    with pytest.raises(WorkerLostError):
+        next(found)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -124,6 +150,6 @@ def test_a_dask_cluster_gives_the_same(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not has("distributed"), reason="Dask is not installed")
 def test_a_scheduler_that_is_not_there_is_told(monkeypatch):
-    monkeypatch.setattr("hetlava.executor.DASK_TIMEOUT", 0.2)
+    monkeypatch.setattr("hetlava.worker_pools.DASK_TIMEOUT", 0.2)
     with pytest.raises(TargetError, match="no Dask scheduler answers"):
         list(map_over(pow, [1], setup=TWO, dask="tcp://host.invalid:9"))

@@ -18,6 +18,7 @@ DATASETS: Mapping[str, str] = MappingProxyType(
         "shd": "hetlava.datasets.shd",
         "ssc": "hetlava.datasets.ssc",
         "dvs-gesture": "hetlava.datasets.dvs_gesture",
+        "interval": "hetlava.datasets.interval",
     }
 )
 
