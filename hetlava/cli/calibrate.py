@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import ModelFile
+from hetlava.cli.options import MismatchSet, ModelFile
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,10 +22,7 @@ def calibrate(
     mismatch: Annotated[
         str, typer.Option(help="What it was drawn from: a preset or a TOML file.")
     ] = "bss2-uncalibrated",
-    mismatch_set: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a number of the mismatch: tau_mem=0.2; repeatable."),
-    ] = None,
+    mismatch_set: MismatchSet = None,
     out: Annotated[Path | None, typer.Option(help="Default: MODEL.cal.h5.")] = None,
 ) -> None:
     """Calibrate a chip for a network by traces and spikes; exit 1 if neurons failed."""

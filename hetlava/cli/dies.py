@@ -19,10 +19,6 @@ ChipSeed = Annotated[
 MismatchName = Annotated[
     str | None, typer.Option("--mismatch", help="Preset or TOML file. Default: the target's own.")
 ]
-MismatchSet = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change a number of the mismatch: tau_mem=0.2; repeatable."),
-]
 CalibrationFile = Annotated[
     Path | None, typer.Option("--calibration", help="What hetlava calibrate wrote for the die.")
 ]

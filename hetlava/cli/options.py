@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-ModelFile = Annotated[
-    Path, typer.Argument(help="A trained network, model.pt; verify takes a file of lava-dl too.")
-]
+ModelFile = Annotated[Path, typer.Argument(help="A trained network, model.pt.")]
 NetFile = Annotated[Path, typer.Argument(help="A quantised network, model.net.")]
 Dt = Annotated[
     str | None, typer.Option("--dt", help="lava-dl: step, such as 1ms, if the file says none.")
@@ -65,6 +63,10 @@ CodebookWeights = Annotated[
     typer.Option(
         help="Weigh the neurons' errors by none, by their spikes, or by what the loss minds."
     ),
+]
+MismatchSet = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a number of the mismatch: tau_mem=0.2; repeatable."),
 ]
 MakeUpLeak = Annotated[
     bool,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import ModelFile
+from hetlava.cli.options import MismatchSet, ModelFile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,10 +25,7 @@ def tune(
     mismatch: Annotated[
         str, typer.Option(help="Preset or TOML file. Default: the target's own.")
     ] = "",
-    mismatch_set: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a number of the mismatch: tau_mem=0.2; repeatable."),
-    ] = None,
+    mismatch_set: MismatchSet = None,
     data: Annotated[
         str | None, typer.Option(help="Data set. Default: what the network was trained on.")
     ] = None,

@@ -18,7 +18,6 @@ from hetlava.cli.options import (
     LavaPython,
     LavaTimeout,
     Limit,
-    ModelFile,
     Netx,
     ReadOut,
     Split,
@@ -30,7 +29,9 @@ from hetlava.cli.options import (
 
 
 def verify(
-    model: ModelFile,
+    model: Annotated[
+        Path, typer.Argument(help="A trained network, model.pt, or a file of lava-dl, .net.")
+    ],
     target: Target = None,
     chip: Chip = None,
     data: Data = "digits",

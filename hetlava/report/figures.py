@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from hetlava.errors import MissingPackageError
 from hetlava.events import Events
 from hetlava.files import replacing
 from hetlava.fixedpoint import decay_tau
 from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
+from hetlava.report.canvas import BLUE, GREY, INK, ORANGE, new_figure
 from hetlava.report.ladder import Ladder
-
-INK, BLUE, ORANGE, GREY = "#222222", "#2b6cb0", "#dd6b20", "#a0aec0"
 
 
 def draw_ladder(
@@ -26,13 +24,7 @@ def draw_ladder(
     MissingPackageError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            'figures need matplotlib: pip install "hetlava[report]"'
-        ) from error
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = new_figure(11, 7)
     axes = figure.subplots(2, 2)
     _taus(axes[0, 0], net, quantised)
     _accuracies(axes[0, 1], ladder)

@@ -11,12 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from hetlava.arrays import Float
-from hetlava.errors import MissingPackageError
 from hetlava.files import replacing
 from hetlava.hardware.yields import PERCENTILES, YieldStatistics, statistics
 from hetlava.parity import Interval
 from hetlava.recording import Recording
-from hetlava.report.figures import BLUE, GREY, INK, ORANGE
+from hetlava.report.canvas import BLUE, GREY, INK, ORANGE, new_figure
 from hetlava.report.tables import interval, table
 
 
@@ -97,13 +96,7 @@ def draw_yield(path: Path, rows: Sequence[YieldRow], bound: float, title: str) -
     MissingPackageError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            'figures need matplotlib: pip install "hetlava[report]"'
-        ) from error
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = new_figure(8, 4.5)
     axes: Any = figure.subplots()
     low = min(float(row.accuracies.min()) for row in rows)
     for k, row in enumerate(rows):
