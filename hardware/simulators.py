@@ -1,16 +1,23 @@
 """The simulators that come with hetlava, as targets."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from functools import lru_cache, partial
 
 import numpy as np
 
 from hetlava.chips import LOIHI1, LOIHI2, ChipSpec
+from hetlava.errors import UnsupportedError
 from hetlava.events import Events
 from hetlava.hardware.interface import Target
 from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.sim import engine, floating, reference
+from hetlava.sim.modes import checked_mode
+
+# the weights stay laid out from one batch of a data set to the next
+_prepared = lru_cache(maxsize=1)(engine.prepare)
 
 
 def _float(
@@ -44,9 +51,25 @@ def run_engine(
     rng: np.random.Generator,
     probes: Collection[str],
     threads: int | None,
+    mode: str = "auto",
 ) -> Recording:
     """Run the compiled engine, in which nothing is random."""
-    return engine.run(net, inputs, probes=probes, threads=threads)
+    return _prepared(net, mode=mode).run(inputs, probes=probes, threads=threads)
+
+
+def in_mode(target: Target, mode: str) -> Target:
+    """Return a target that the engine runs, with layers run in a mode of the engine.
+
+    Raises
+    ------
+    UnsupportedError
+        If something else runs it.
+    ValidationError
+        If there is no such mode.
+    """
+    if target.runner is not run_engine:
+        raise UnsupportedError(f"target {target.name}: hetlava's engine does not run it")
+    return replace(target, runner=partial(run_engine, mode=checked_mode(mode)))
 
 
 def simulator(spec: ChipSpec, description: str | None = None) -> Target:

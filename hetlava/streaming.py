@@ -32,6 +32,8 @@ class Job:
         Name of the target; None for the simulator of the network's chip, of a float one ``float``.
     device : str or None
         A device of the torch engine instead of the target.
+    engine : str
+        How hetlava's engine runs layers, see :func:`hetlava.sim.engine.prepare`.
     lava_python : path, optional
     lava_patience : float
         As for :func:`hetlava.hardware.lava_elsewhere.located`.
@@ -49,6 +51,7 @@ class Job:
     net: Network | QuantisedNetwork
     target: str | None = None
     device: str | None = None
+    engine: str = "auto"
     lava_python: Path | None = None
     lava_patience: float = 300.0
     probes: tuple[str, ...] = ()
@@ -65,6 +68,10 @@ class Job:
             return torch_target(self.device)
         from hetlava.hardware.targets import target_of
 
+        if self.engine != "auto":
+            from hetlava.hardware.simulators import in_mode
+
+            return in_mode(target_of(self.net), self.engine)
         if self.target is None and self.lava_python is None:
             return target_of(self.net)
         from hetlava.hardware.lava_elsewhere import located

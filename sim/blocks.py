@@ -9,6 +9,8 @@ import numpy as np
 from hetlava.arrays import AnyArray, Int, Int64
 from hetlava.sim import columns as col
 from hetlava.sim import kernels, listing
+from hetlava.sim.dense_layers import dense_wires, run_dense, without_sizes
+from hetlava.sim.modes import Mode
 from hetlava.sim.parameters import CUBA
 from hetlava.sim.placing import LANES
 from hetlava.sim.trains import Memory, Output, Recorder, Train
@@ -61,6 +63,8 @@ class Block:
         Of the steps before, changed by the run; None from rest.
     stop : (1,) uint8
         What makes the loops return early when it is set.
+    mode : Mode
+        How layers are run.
     """
 
     def __init__(
@@ -71,11 +75,13 @@ class Block:
         *,
         memory: Memory | None,
         stop: AnyArray,
+        mode: Mode = "auto",
     ) -> None:
-        self.prepared, self.memory, self.stop = prepared, memory, stop
+        self.prepared, self.memory, self.stop, self.mode = prepared, memory, stop, mode
         self.n_samples, self.n_steps = shape
         self.sources, self.wires = prepared.source_table.copy(), prepared.wire_table.copy()
         self.trains = [inputs]
+        self.late: dict[int, Train] = {}
         self.kept: list[AnyArray] = []
         self.spikes = [self._bits(q) for q in range(len(self.sources))]
         self.values = [self._messages(q) for q in range(len(self.sources))]
@@ -134,6 +140,7 @@ class Block:
             table[column] = self._address(np.empty(words + ROOM, np.int32))
         table[col.BITS_AT] = self._address(np.empty(places // LANES, np.uint64))
         table[col.STOP_AT] = self._address(self.stop)
+        table[[col.SAMPLE_TO, col.STEP_TO]] = self.n_samples, self.n_steps
         return table
 
     def record(self, recorder: Recorder, first_sample: int, first_step: int) -> None:
@@ -161,7 +168,11 @@ class Block:
                 self.sources[first + 1, col.FIRST_WIRE], self.sources[last, col.LAST_WIRE]
             ):
                 self._attach(w, range(first, last) if loops else range(0))
-            self._run_group(first, last, loops)
+            dense = [] if loops else dense_wires(self, first, self.mode)
+            if dense:
+                run_dense(self, first, dense)
+            else:
+                self.run_group(first, last, loops=loops)
             if self.stop[0]:
                 raise Stopped
             self.trains += [self._train(p + 1) for p in range(first, last)]
@@ -179,13 +190,30 @@ class Block:
             seconds=seconds,
         )
 
-    def _run_group(self, first: int, last: int, loops: bool) -> None:
+    def run_group(self, first: int, last: int, *, loops: bool) -> None:
+        """Run populations that run together over the samples and steps that the table names."""
         if np.all(self.sources[first + 1 : last + 1, col.MODEL] == CUBA):
             kernels.run_group(self.sources, self.wires, self.table, first, last, loops)
         else:
             from hetlava.sim import model_kernels  # a program that few networks need
 
             model_kernels.run_models(self.sources, self.wires, self.table, first, last, loops)
+
+    def take_all(self) -> None:
+        """Let loops take all samples and steps."""
+        self.table[[col.SAMPLE_FROM, col.STEP_FROM]] = 0
+        self.table[[col.SAMPLE_TO, col.STEP_TO]] = self.n_samples, self.n_steps
+
+    def messages(self, w: int) -> Train:
+        """Return what comes through wire w: when it was sent, or arrives if it has delays."""
+        train = self.late[w] if w in self.late else self.trains[int(self.wires[w, col.SOURCE])]
+        return train if self.wires[w, col.MESSAGES] else without_sizes(train)
+
+    def before(self, w: int) -> Train:
+        """Return what the source of wire w sent in the step before this run."""
+        before = self.memory.last if self.memory else None
+        train = before[int(self.wires[w, col.SOURCE])] if before else nothing(self.n_samples)
+        return train if self.wires[w, col.MESSAGES] else without_sizes(train)
 
     def _attach(self, w: int, looped: range) -> None:
         """Say where the events of wire w are, making the list of late ones where it is needed."""
@@ -199,11 +227,11 @@ class Block:
             return
         train = self.trains[q]
         if wire[col.LATE]:
-            wire[col.MODE], train = col.FROM_LATE, self._late(w, train)
+            wire[col.MODE] = col.FROM_LATE
+            train = self.late[w] = self._late(w, train)
         else:
             wire[col.MODE] = col.FROM_LIST
-            before = self.memory.last[q] if self.memory else nothing(self.n_samples)
-            wire[col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = self._addresses(before)
+            wire[col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = self._addresses(self.before(w))
         wire[col.ROWS_AT : col.EVENT_VALUES_AT + 1] = self._addresses(train)
         if not wire[col.MESSAGES]:  # every message is a 1
             wire[[col.EVENT_VALUES_AT, col.BEFORE_VALUES_AT]] = 0

@@ -70,8 +70,9 @@ SOURCE_COLUMNS = V_AT + 1
     N_RECENT,  # what arrives in the present step of a loop
     NOW_AT,  # the events of the present step are in this array
     NOW_VALUES_AT,
+    SUMS_AT,  # sums of weights for the steps of this call; none where events are added up
     TABLES,  # the first of eight addresses or numbers, what else the kind needs
-) = range(27)
+) = range(28)
 WIRE_COLUMNS = TABLES + 8
 
 (  # of a run
@@ -88,8 +89,12 @@ WIRE_COLUMNS = TABLES + 8
     FIRST_STEP,  # of the recording
     ALL_SAMPLES,
     FIRST_SAMPLE,
+    SAMPLE_FROM,  # samples and steps of this call; loops take all of them
+    SAMPLE_TO,
+    STEP_FROM,
+    STEP_TO,
     STOP_AT,  # a byte: stop early
-) = range(14)
+) = range(18)
 RUN_COLUMNS = STOP_AT + 1
 
 MATRIX, LISTED, LISTED_WORDS, KERNEL, KERNEL_ELSEWHERE = range(5)  # kinds of wires

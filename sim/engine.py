@@ -5,11 +5,12 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from hetlava.errors import ValidationError
+from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.sim import reference
+from hetlava.sim.modes import Mode, checked_mode
 from hetlava.sim.outputs import batch_of, recorder_for
 from hetlava.sim.trains import Memory
 from hetlava.sim.wiring import Prepared, lay_out
@@ -26,11 +27,14 @@ class Engine:
         The same network in tables; None for one that only the reference runs.
     beyond : str
         What of the network the compiled loops lack, if anything.
+    mode : Mode
+        How layers are run, as for :func:`prepare`.
     """
 
     net: QuantisedNetwork
     prepared: Prepared | None
     beyond: str = ""
+    mode: Mode = "auto"
 
     def run(
         self, inputs: Events, *, probes: Collection[str] = (), threads: int | None = None
@@ -64,7 +68,7 @@ class Engine:
         reference.check_run(self.net.n_inputs, inputs, probes)
         start = time.perf_counter()
         recorder = recorder_for(self.net, self.prepared.names, inputs, probes)
-        outputs = run_blocks(Batch(self.prepared, inputs, recorder, threads), memories)
+        outputs = run_blocks(Batch(self.prepared, inputs, recorder, threads, self.mode), memories)
         parts = batch_of(self.net, self.prepared, inputs, outputs, recorder)
         return Recording(
             target="engine",
@@ -75,19 +79,34 @@ class Engine:
         )
 
 
-def prepare(net: QuantisedNetwork) -> Engine:
+def prepare(net: QuantisedNetwork, *, mode: str = "auto") -> Engine:
     """Lay out the weights once, for many runs.
+
+    Parameters
+    ----------
+    net : QuantisedNetwork
+    mode : str
+        ``events``: what arrives is summed event by event. ``dense``: as products of matrices.
+        ``auto``: each layer by its activity, whichever is faster. The results are the same bits.
 
     Raises
     ------
     UnsupportedError
-        If a population has more sources than sums of 32 bits allow, or neurons of a model that
-        the engine lacks.
+        If a population has more sources than sums of 32 bits allow, neurons of a model that the
+        engine lacks, or a layer cannot be multiplied and must be.
+    ValidationError
+        If there is no such mode.
     """
+    how = checked_mode(mode)
     beyond = [p.registers.model for p in net.populations if p.registers.in_order]
+    if beyond and how == "dense":
+        raise UnsupportedError(f"the dense engine lacks {beyond[0]} neurons; take the mode auto")
     if beyond:
         return Engine(net=net, prepared=None, beyond=f"{beyond[0]} neurons")
-    return Engine(net=net, prepared=lay_out(net))
+    prepared = lay_out(net)
+    if how == "dense":
+        prepared.products.require_all()
+    return Engine(net=net, prepared=prepared, mode=how)
 
 
 def run(
@@ -96,6 +115,7 @@ def run(
     *,
     probes: Collection[str] = (),
     threads: int | None = None,
+    mode: str = "auto",
 ) -> Recording:
     """Run the network on a batch, equal bit for bit with :func:`hetlava.sim.reference.run`.
 
@@ -109,13 +129,15 @@ def run(
     threads : int, optional
         How many samples run at once; as many as there are processors when not given. The result
         does not depend on it.
+    mode : str
+        How layers are run, as for :func:`prepare`.
 
     Raises
     ------
     ValidationError
         If the input has another number of channels, a probe is unknown or ``threads`` is below 1.
     """
-    return prepare(net).run(inputs, probes=probes, threads=threads)
+    return prepare(net, mode=mode).run(inputs, probes=probes, threads=threads)
 
 
 def thread_count(threads: int | None) -> int:

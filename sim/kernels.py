@@ -36,7 +36,7 @@ def _run_plain(sources, wires, run, p):
         n = min(sources[p + 1, col.CHUNK], size - first)
         weights = wires[w, col.TABLES] + first * wires[w, col.ROWS]
         parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
-        for sample in range(run[col.N_SAMPLES]):
+        for sample in range(run[col.N_SAMPLES]):  # always all: no sums are made beforehand
             tame = settle(sources, run, p, first, n, sample)
             state = state_of(sources, run, p, first, sample)
             spikes = spikes_row(sources, run, p + 1, sample, 0) + BYTES * (first // LANES)

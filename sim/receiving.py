@@ -34,7 +34,10 @@ def receive(sources, wires, run, p, first, n, sample, t):
             if not filled and not _overwrites(sources, wires, w, p):
                 vec.clear(drive, WORD * words)
                 filled = True
-            _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled)
+            if wires[w, col.SUMS_AT]:
+                _add_sums(sources, wires, run, w, drive, p, first, n, t)
+            else:
+                _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled)
             filled = True
         if not filled:
             vec.clear(drive, WORD * words)
@@ -70,7 +73,19 @@ def _bound(wires, w, n_events):
 def _overwrites(sources, wires, w, p):
     """Say whether the wire may write its sums where nothing has been written."""
     whole = sources[p + 1, col.NEURON_AT] == 0 and wires[w, col.EXPONENT] >= 0
-    return whole and wires[w, col.KIND] == col.MATRIX and wires[w, col.NOW_VALUES_AT] == 0
+    rows = wires[w, col.KIND] == col.MATRIX and wires[w, col.SUMS_AT] == 0
+    return whole and rows and wires[w, col.NOW_VALUES_AT] == 0
+
+
+@inlined
+def _add_sums(sources, wires, run, w, drive, p, first, n, t):
+    """Add sums that are made already, a row of all places for each step of this call."""
+    word = (t - run[col.STEP_FROM]) * sources[p + 1, col.SIZE] + first
+    exponent = wires[w, col.EXPONENT]
+    down = np.int32(max(-exponent, 0))
+    up = np.int32(sources[p + 1, col.SHIFT] + max(exponent, 0))
+    to = drive + WORD * sources[p + 1, col.LEAD]
+    vec.add_floor(to, wires[w, col.SUMS_AT] + WORD * word, n, down, up)
 
 
 @inlined

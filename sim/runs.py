@@ -14,6 +14,7 @@ from hetlava.arrays import AnyArray
 from hetlava.events import Events
 from hetlava.sim import columns as col
 from hetlava.sim.blocks import Block, no_memory
+from hetlava.sim.modes import Mode
 from hetlava.sim.placing import LANES
 from hetlava.sim.trains import Memory, Output, Recorder, Train
 from hetlava.sim.wiring import Prepared
@@ -24,12 +25,13 @@ SHORT = 1 << 20  # steps of neurons that take less than a tenth of a second
 
 
 class Batch(NamedTuple):
-    """What is run: spikes, where traces go, and how many threads there are."""
+    """What is run: spikes, where traces go, how many threads there are, how layers are run."""
 
     prepared: Prepared
     inputs: Events
     recorder: Recorder
     threads: int
+    mode: Mode = "auto"
 
 
 def run_blocks(batch: Batch, memories: Sequence[Memory] | None = None) -> list[Output]:
@@ -106,6 +108,6 @@ def _run_block(
         if values is None and memory is not None:
             values = np.ones(inputs.n_events, np.int32)  # those of another chunk may differ
         train = Train(rows, inputs.index, values)
-        run = Block(batch.prepared, train, shape, memory=memory, stop=stop)
+        run = Block(batch.prepared, train, shape, memory=memory, stop=stop, mode=batch.mode)
         run.record(batch.recorder, block.start, start)
         yield run.run()

@@ -25,9 +25,9 @@ def layer_over(advance):
         size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
         for first in range(0, size, chunk):
             n = min(chunk, size - first)
-            for sample in range(run[col.N_SAMPLES]):
+            for sample in range(run[col.SAMPLE_FROM], run[col.SAMPLE_TO]):
                 sources[p + 1, col.TAME] = settle(sources, run, p, first, n, sample)
-                for t in range(run[col.N_STEPS]):
+                for t in range(run[col.STEP_FROM], run[col.STEP_TO]):
                     if vec.read_uint8(run[col.STOP_AT], 0):
                         break
                     if _resets(sources, run, p, t):
@@ -86,7 +86,7 @@ def state_of(sources, run, p, first, sample):
 @called
 def settle(sources, run, p, first, n, sample):
     """Set the state to rest at the start of a run; return whether the currents are in range."""
-    if run[col.FRESH]:
+    if run[col.FRESH] and run[col.STEP_FROM] == 0:
         return _rest(sources, run, p, first, n, sample)
     state = state_of(sources, run, p, first, sample)
     for k in range(n):

@@ -13,6 +13,7 @@ from hetlava.graph import INPUT, groups_in_order
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.sim import columns as col
 from hetlava.sim import images, storage
+from hetlava.sim.dense import Products
 from hetlava.sim.memory import require_memory
 from hetlava.sim.parameters import CUBA, MODELS, parameters_of
 from hetlava.sim.placing import Place, padded, place
@@ -43,6 +44,8 @@ class Prepared:
         The same in numbers; the columns are those of :mod:`hetlava.sim.tables`.
     kept : tuple of arrays
         What the addresses in the tables point to.
+    products : Products
+        The same weights for layers that are multiplied, made when needed.
     """
 
     names: tuple[str, ...]
@@ -55,6 +58,7 @@ class Prepared:
     source_table: Int64
     wire_table: Int64
     kept: tuple[AnyArray, ...]
+    products: Products
 
 
 class _Keeper:
@@ -125,7 +129,16 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         source_table=sources,
         wire_table=table,
         kept=tuple(keep.kept),
+        products=Products(
+            wires,
+            [places[number[wire.target] - 1] for wire in wires],
+            [_is_looped(wire, groups) for wire in wires],
+        ),
     )
+
+
+def _is_looped(wire: QuantisedSynapses, groups: Sequence[tuple[str, ...]]) -> bool:
+    return any(wire.source in group and wire.target in group for group in groups)
 
 
 def _loops(group: tuple[str, ...], wires: Sequence[QuantisedSynapses]) -> bool:

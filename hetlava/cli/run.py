@@ -58,6 +58,12 @@ Batch = Annotated[int, typer.Option(help="Samples run at a time; memory grows wi
 Device = Annotated[
     str | None, typer.Option(help="Run on torch instead: cpu, cuda or cuda:N; the same integers.")
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="How layers are run: events, dense or auto, by their activity; the same integers."
+    ),
+]
 
 ResetInterval = Annotated[
     int | None,
@@ -89,6 +95,7 @@ def run(
     target: Annotated[str | None, typer.Option(help="What runs it; see: hetlava targets.")] = None,
     chip: Chip = None,
     device: Device = None,
+    engine: Engine = "auto",
     batch: Batch = 256,
     threads: Threads = None,
     workers: Workers = 1,
@@ -147,8 +154,7 @@ def run(
         raise ValidationError("--resume goes on with blocks beside a file; name it with --out")
     if device is not None and (target or lava_python):
         raise ValidationError("--device is the torch engine; leave out --target and --lava-python")
-    if profile and (device or target or lava_python):
-        raise ValidationError("--profile times hetlava's engine; leave out --device and --target")
+    _check_own(engine, profile, others=bool(device or target or lava_python))
     if energy is not None and resume:
         raise ValidationError("--energy counts while it runs; leave out --resume")
     options = NetOptions(dt, steps, readout, as_netx, reset_interval, reset_offset)
@@ -159,6 +165,7 @@ def run(
         net=network,
         target=target,
         device=device,
+        engine=engine,
         lava_python=lava_python,
         lava_patience=lava_timeout,
         probes=probes,
@@ -181,6 +188,17 @@ def run(
     show_estimate(whole, job.net, recordings.labels, energy, json)
     if profile and isinstance(network, QuantisedNetwork):
         _profile(network, recordings, batch)
+
+
+def _check_own(engine: str, profile: bool, *, others: bool) -> None:
+    """Check options of hetlava's own engine: that they exist and it is the one that runs."""
+    from hetlava.errors import ValidationError
+    from hetlava.sim.modes import checked_mode
+
+    if checked_mode(engine) != "auto" and others:
+        raise ValidationError("--engine is hetlava's own; leave out --device and --target")
+    if profile and others:
+        raise ValidationError("--profile times hetlava's engine; leave out --device and --target")
 
 
 def _fingerprint(recordings: "Recordings") -> str:

@@ -34,6 +34,7 @@ def test_the_file_depends_on_neither_threads_nor_blocks(recorded):
     whole = recorded()
     assert recorded("--threads", 1) == recorded("--threads", 3) == whole
     assert recorded("--batch", 7) == recorded("--batch", 1000) == whole
+    assert recorded("--engine", "events") == recorded("--engine", "dense") == whole
 
 
 def test_the_file_does_not_depend_on_the_workers(recorded):
@@ -140,6 +141,8 @@ def test_no_recording_is_held_unless_it_is_kept(hetlava, net_file, monkeypatch):
         (["--device", "gpu"], ["'gpu'", "cpu, cuda, cuda:N"]),
         (["--device", "cuda:77"], ["cuda:77", "sees"]),
         (["--device", "cpu", "--target", "reference"], ["--device", "--target"]),
+        (["--engine", "dense", "--device", "cpu"], ["--engine", "--device"]),
+        (["--engine", "fast"], ["'fast'", "auto, events, dense"]),
         (["--profile", "--device", "cpu"], ["--profile", "--device"]),
         (["--workers", 2, "--dask", "tcp://host.invalid:9"], ["not several"]),
         (["--workers", 0], ["--workers"]),
