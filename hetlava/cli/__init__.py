@@ -1,5 +1,6 @@
 """The command line: each command parses, calls one function and prints."""
 
+import os
 import sys
 
 import typer
@@ -55,5 +56,17 @@ def main() -> None:
     except HetlavaError as error:
         from rich.console import Console
 
-        Console(stderr=True).print(f"hetlava: {error}", style="red", markup=False, soft_wrap=True)
+        if not _is_told_by_another():
+            Console(stderr=True).print(
+                f"hetlava: {error}", style="red", markup=False, soft_wrap=True
+            )
         sys.exit(2)
+
+
+def _is_told_by_another() -> bool:
+    """Whether another process that torchrun has started has printed an error already."""
+    if "WORLD_SIZE" not in os.environ:  # asking costs the import of PyTorch
+        return False
+    from hetlava.train.distributed import first_to_fail
+
+    return not first_to_fail()

@@ -119,6 +119,7 @@ def train(
 
     What is not given is the data set's preset. Metrics go to metrics.jsonl beside OUT.
     hetlava train --resume model.pt --qat goes on from a trained network, as it was trained.
+    torchrun --nproc-per-node 2 -m hetlava train ... shares every batch among processes.
     """
     from hetlava.cli.training import chosen_config
     from hetlava.units import parse_time
@@ -174,20 +175,23 @@ def _train(config: "TrainConfig", out: Path, start: Path | None, resume: bool) -
     from hetlava.cli.training import fit_with_progress, summary
     from hetlava.datasets import load
     from hetlava.errors import DataError
+    from hetlava.train.distributed import joined
     from hetlava.train.model_file import write_model
 
-    console = Console()
     if not out.parent.is_dir():
         raise DataError(f"{out}: the folder {out.parent} does not exist; make it first")
     recordings = load(config.dataset, "train"), load(config.dataset, "test")
     checkpoint = out.with_name(out.name + ".ckpt")
-    try:
-        network, last = fit_with_progress(
-            config, recordings, checkpoint, console, start=start, resume=resume
-        )
-    except KeyboardInterrupt:
-        console.print(f"stopped; {checkpoint} is kept, go on with --resume", markup=False)
-        raise
-    write_model(out, network)
+    with joined(config.device) as team:
+        console = Console(quiet=not team.writes)
+        try:
+            network, last = fit_with_progress(
+                config, recordings, checkpoint, console, start=start, resume=resume, team=team
+            )
+        except KeyboardInterrupt:
+            console.print(f"stopped; {checkpoint} is kept, go on with --resume", markup=False)
+            raise
+        if team.writes:
+            write_model(out, network)
     console.print(summary(network, last))
     console.print(f"wrote {out}; next: hetlava export {out}", markup=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from hetlava.network import Network
 from hetlava.report.tables import table
 from hetlava.train.checkpoint import config_of, read_checkpoint, read_config
 from hetlava.train.config import TrainConfig, config_for
+from hetlava.train.distributed import ALONE, Team
 from hetlava.train.fit import fit
 from hetlava.train.metrics import EpochMetrics, MetricsLog
 from hetlava.train.model_file import is_model, read_model
@@ -78,8 +79,17 @@ def fit_with_progress(
     *,
     start: Path | None = None,
     resume: bool = False,
+    team: Team = ALONE,
 ) -> tuple[Network, EpochMetrics | None]:
-    """Train with bars for epochs and batches, a line per epoch and metrics.jsonl."""
+    """Train with bars for epochs and batches, a line per epoch and metrics.jsonl.
+
+    Of a team only the first shows and writes them, and gets metrics back.
+    """
+    begin = None if start is None else network_or_checkpoint(start)
+    if not team.writes:
+        return fit(
+            config, *recordings, start=begin, checkpoint=checkpoint, resume=resume, team=team
+        ), None
     done = read_checkpoint(checkpoint, config).epoch if resume else 0
     log, columns = (
         MetricsLog(checkpoint.parent, after=done),
@@ -104,11 +114,12 @@ def fit_with_progress(
             network = fit(
                 config,
                 *recordings,
-                start=None if start is None else network_or_checkpoint(start),
+                start=begin,
                 checkpoint=checkpoint,
                 resume=resume,
                 on_batch=on_batch,
                 on_epoch=on_epoch,
+                team=team,
             )
         finally:
             log.close()

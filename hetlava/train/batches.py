@@ -10,6 +10,8 @@ from torch import Tensor
 from hetlava.arrays import Int64
 from hetlava.errors import ValidationError
 from hetlava.events import Events
+from hetlava.train.distributed import ALONE, Share, Team
+from hetlava.train.draws import per_sample
 from hetlava.train.spike_rows import SpikeRows, rows_of_events
 
 
@@ -44,20 +46,31 @@ def dense(spikes: Events, which: Int64) -> Tensor:
 Batches = Iterator[tuple[Tensor | SpikeRows, Tensor]]
 
 
-def shuffled(data: Labelled, size: int, rng: torch.Generator, *, rows: bool = False) -> Batches:
-    """Give every sample once, in random order: spikes (<= size, n, T), or events, and labels."""
+def shuffled(
+    data: Labelled, size: int, rng: torch.Generator, *, rows: bool = False, team: Team = ALONE
+) -> Batches:
+    """Give every sample once, in random order: spikes (<= size, n, T), or events, and labels.
+
+    Of every batch a process gets the share that its team leaves it.
+    """
     order = torch.randperm(data.spikes.n_samples, generator=rng).numpy()
-    return _batches(data, order, size, rows)
+    return _batches(data, order, size, rows, team)
 
 
-def in_order(data: Labelled, size: int, *, rows: bool = False) -> Batches:
-    """Give every sample once, in their order."""
-    return _batches(data, np.arange(data.spikes.n_samples), size, rows)
+def in_order(data: Labelled, size: int, *, rows: bool = False, team: Team = ALONE) -> Batches:
+    """Give every sample once, in their order; shared as in :func:`shuffled`."""
+    return _batches(data, np.arange(data.spikes.n_samples), size, rows, team)
 
 
-def _batches(data: Labelled, order: Int64, size: int, rows: bool) -> Batches:
+def shares(n: int, size: int, team: Team) -> Iterator[Share]:
+    """Give what a process takes of every batch of ``n`` samples."""
+    return (team.share(min(size, n - start)) for start in range(0, n, size))
+
+
+def _batches(data: Labelled, order: Int64, size: int, rows: bool, team: Team) -> Batches:
     for start in range(0, len(order), size):
-        which = order[start : start + size]
+        whole = order[start : start + size]
+        which = whole[team.share(len(whole)).part]
         x = rows_of_events(data.spikes.take(which)) if rows else dense(data.spikes, which)
         yield x, torch.from_numpy(data.labels[which])
 
@@ -81,7 +94,9 @@ def moved(
 
 
 def _draw_shifts(n: int, most: int, rng: torch.Generator) -> Tensor:
-    return torch.randint(0, 2 * most + 1, (n, 2), generator=rng) - most
+    return (
+        per_sample(lambda k: torch.randint(0, 2 * most + 1, (k, 2), generator=rng), n, rng) - most
+    )
 
 
 def shifted(x: Tensor, image: tuple[int, int, int], most: int, rng: torch.Generator) -> Tensor:

@@ -17,6 +17,7 @@ from hetlava.train.batches import Labelled
 from hetlava.train.building import adam, build, library, trained_network
 from hetlava.train.checkpoint import read_checkpoint, restore, write_checkpoint
 from hetlava.train.config import TrainConfig
+from hetlava.train.distributed import ALONE, Team
 from hetlava.train.loop import OnBatch, Tally, evaluate, fade, train_epoch
 from hetlava.train.metrics import EpochMetrics
 from hetlava.train.nets import TrainableNet
@@ -34,6 +35,7 @@ def fit(
     resume: bool = False,
     on_batch: OnBatch = lambda done, n_batches: None,
     on_epoch: OnEpoch = lambda metrics: None,
+    team: Team = ALONE,
 ) -> Network:
     """Train a network; on one kind of CPU, equal calls give equal bits.
 
@@ -49,6 +51,9 @@ def fit(
         Go on from ``checkpoint``; the result is that of a run that was never stopped.
     on_batch : function of (batches done, batches of the epoch)
     on_epoch : function of EpochMetrics
+    team : Team
+        The processes that train together, see :mod:`hetlava.train.distributed`; the first of them
+        writes.
 
     Raises
     ------
@@ -68,7 +73,8 @@ def fit(
             start = trained_network(start, data, train.n_classes)
         net = on_dies(build(config, data, train.n_classes, start), config)
         net = net.to(choose_device(config.device))
-        run_epochs(net, config, (data, held_out), (checkpoint, resume), on_batch, on_epoch)
+        files = (checkpoint, resume)
+        run_epochs(net, config, (data, held_out), files, on_batch, on_epoch, team)
         return net.to_network(config.n_steps, _provenance(config))
 
 
@@ -79,6 +85,7 @@ def run_epochs(
     checkpoint: tuple[Path | None, bool] = (None, False),
     on_batch: OnBatch = lambda done, n_batches: None,
     on_epoch: OnEpoch = lambda metrics: None,
+    team: Team = ALONE,
 ) -> None:
     """Train a network in place, from where its checkpoint is if it is to resume.
 
@@ -102,14 +109,16 @@ def run_epochs(
         saved = read_checkpoint(path, config)
         restore(path, saved, net, optimiser)
         done = saved.epoch
-    elif path is not None:
-        write_checkpoint(path, config, 0, net, optimiser)
+    team.wait()  # another may still read what is written now
+    keeps = path if team.writes else None
+    if keeps is not None and not resume:
+        write_checkpoint(keeps, config, 0, net, optimiser)
     for epoch in range(done, config.epochs):
         start = time.perf_counter()
-        tally = train_epoch(net, optimiser, data[0], config, epoch, on_batch)
-        tested = None if data[1] is None else evaluate(net, data[1])
-        if path is not None:
-            write_checkpoint(path, config, epoch + 1, net, optimiser)
+        tally = train_epoch(net, optimiser, data[0], config, epoch, on_batch, team)
+        tested = None if data[1] is None else evaluate(net, data[1], team)
+        if keeps is not None:
+            write_checkpoint(keeps, config, epoch + 1, net, optimiser)
         on_epoch(_metrics(config, epoch, net, tally, tested, time.perf_counter() - start))
 
 

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from hetlava.errors import TrainingError
-from hetlava.train.batches import Labelled, in_order, moved, shuffled
+from hetlava.train.batches import Labelled, in_order, moved, shares, shuffled
 from hetlava.train.config import TrainConfig
+from hetlava.train.distributed import ALONE, Team
+from hetlava.train.draws import SharedGenerator
 from hetlava.train.nets import TrainableNet, layer_names
 from hetlava.train.readouts import logits, loss
 from hetlava.train.regularisers import parse_regulariser
@@ -28,13 +30,21 @@ class Tally:
     correct: int = 0
     spikes: list[float] = field(default_factory=list)
 
-    def add(self, loss: float, scores: Tensor, labels: Tensor, spikes: list[Tensor]) -> None:
-        """Count a batch in."""
-        self.n += len(labels)
-        self.loss += loss * len(labels)
-        self.correct += int((scores.argmax(1) == labels).sum())
-        sums = [float(s.detach().sum() / s[0].numel()) for s in spikes]
+    def add(
+        self, loss: float, scores: Tensor, labels: Tensor, spikes: list[Tensor], counts: bool = True
+    ) -> None:
+        """Count a batch in, or with ``counts`` False nothing but how many layers there are."""
+        n = len(labels) if counts else 0
+        self.n += n
+        self.loss += loss * n
+        self.correct += int((scores[:n].argmax(1) == labels[:n]).sum())
+        sums = [float(s[:n].detach().sum() / s.shape[1:].numel()) for s in spikes]
         self.spikes = [a + b for a, b in zip(self.spikes or [0.0] * len(sums), sums, strict=True)]
+
+    def over(self, team: Team) -> "Tally":
+        """Return the sums over all processes."""
+        n, loss, correct, *spikes = team.total([self.n, self.loss, self.correct, *self.spikes])
+        return Tally(int(n), loss, int(correct), spikes)
 
     @property
     def accuracy(self) -> float:
@@ -60,15 +70,16 @@ def train_epoch(
     config: TrainConfig,
     epoch: int,
     on_batch: OnBatch,
+    team: Team = ALONE,
 ) -> Tally:
-    """Go through the data once, changing the network and the optimiser.
+    """Go through the data once, changing the network and the optimiser; all of a team do it alike.
 
     Raises
     ------
     TrainingError
         If the loss or a gradient is not finite; the network keeps what it was before that batch.
     """
-    rng = epoch_rng(config.seed, epoch)
+    rng = team.generator(epoch_rng(config.seed, epoch))
     for group in optimiser.param_groups:
         group["lr"] = group["first_lr"] * fade(config, epoch)
     net.begin(epoch, config.epochs, config.qat_ramp)
@@ -76,38 +87,48 @@ def train_epoch(
     tally, n_batches = Tally(), -(-data.spikes.n_samples // config.batch)
     device = next(net.parameters()).device
     rows = net.takes_rows and device.type == "cpu"
-    batches = shuffled(data, config.batch, rng, rows=rows)
-    for done, (x, labels) in enumerate(batches, start=1):
+    batches = shuffled(data, config.batch, rng, rows=rows, team=team)
+    parts = shares(data.spikes.n_samples, config.batch, team)
+    for done, ((x, labels), share) in enumerate(zip(batches, parts, strict=True), start=1):
+        if isinstance(rng, SharedGenerator):
+            rng.turn_to(share.whole, share.part)
         if config.shift and config.image is not None:
             x = moved(x, config.image, config.shift, rng)
         x, labels = _sent_to(device, x), labels.to(device)
         outputs = net(x, config.drop, rng)
         scores = logits(net.readout, outputs[-1], net.threshold)
         cost = loss(scores, labels)
+        spikes = net.spikes(outputs)
+        if regularisers:
+            spikes = team.with_common_means(spikes, share.weight)
         for regulariser in regularisers:
-            cost = cost + regulariser.penalty(net, net.spikes(outputs))
+            cost = cost + regulariser.penalty(net, spikes)
         optimiser.zero_grad()
         cost.backward()  # type: ignore[no-untyped-call]
+        team.sum_gradients(net.parameters(), share.weight)
         _check_finite(net, outputs, cost, config, f"epoch {epoch + 1}, batch {done}")
         optimiser.step()
         net.project()
-        tally.add(float(cost.detach()), scores, labels, net.spikes(outputs))
+        tally.add(float(cost.detach()), scores, labels, net.spikes(outputs), share.weight > 0)
         on_batch(done, n_batches)
-    return tally
+    return tally.over(team)
 
 
 @torch.no_grad()
-def evaluate(net: TrainableNet, data: Labelled) -> Tally:
-    """Classify every sample by its output."""
+def evaluate(net: TrainableNet, data: Labelled, team: Team = ALONE) -> Tally:
+    """Classify every sample by its output; a team shares them."""
     tally = Tally()
     device = next(net.parameters()).device
     rows = net.takes_rows and device.type == "cpu"
-    for x, labels in in_order(data, TEST_BATCH, rows=rows):
+    batches = in_order(data, TEST_BATCH, rows=rows, team=team)
+    parts = shares(data.spikes.n_samples, TEST_BATCH, team)
+    for (x, labels), share in zip(batches, parts, strict=True):
         x, labels = _sent_to(device, x), labels.to(device)
         outputs = net(x)
         scores = logits(net.readout, outputs[-1], net.threshold)
-        tally.add(float(loss(scores, labels)), scores, labels, net.spikes(outputs))
-    return tally
+        cost = float(loss(scores, labels))
+        tally.add(cost, scores, labels, net.spikes(outputs), share.weight > 0)
+    return tally.over(team)
 
 
 def _sent_to(device: torch.device, x: Tensor | SpikeRows) -> Tensor | SpikeRows:

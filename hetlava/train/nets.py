@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from hetlava.network import Network, Plain, Readout
+from hetlava.train.draws import per_sample
 from hetlava.train.log_tau import LogTau, Taus
 from hetlava.train.spike_rows import SpikeRows
 
@@ -116,7 +117,8 @@ def dropped(x: Tensor, drop: float, rng: torch.Generator | None) -> Tensor:
     """Silence a share of the neurons of ``x`` (N, n, T) for a whole sample."""
     if not drop:
         return x
-    kept = torch.rand(x.shape[:2], generator=rng).to(x.device) >= drop
+    drawn = per_sample(lambda n: torch.rand((n, x.shape[1]), generator=rng), len(x), rng)
+    kept = drawn.to(x.device) >= drop
     return x * (kept / (1 - drop))[..., None]
 
 

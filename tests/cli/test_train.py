@@ -34,10 +34,10 @@ def test_an_interrupted_run_is_resumed_to_the_same_bytes(hetlava, tmp_path, monk
     hetlava(*QUICK, "--epochs", 2, "--out", whole)
     real = fit.train_epoch
 
-    def interrupted(net, optimiser, data, config, epoch, on_batch):
+    def interrupted(net, optimiser, data, config, epoch, *rest):
         if epoch == 1:
             raise KeyboardInterrupt
-        return real(net, optimiser, data, config, epoch, on_batch)
+        return real(net, optimiser, data, config, epoch, *rest)
 
     monkeypatch.setattr(fit, "train_epoch", interrupted)
     outcome = hetlava(*QUICK, "--epochs", 2, "--out", stopped)
