@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -82,7 +82,7 @@ class Team:
         gradients = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([g.reshape(-1) for g in gradients]) * weight
         dist.all_reduce(flat)
-        parts = flat.split([g.numel() for g in gradients])
+        parts = torch.split(flat, [g.numel() for g in gradients])
         for g, part in zip(gradients, parts, strict=True):
             g.copy_(part.view(g.shape))
 
@@ -168,8 +168,9 @@ def first_to_fail() -> bool:
 
 
 @cache
-def _meeting_point() -> tuple[dist.Store, int, int]:
-    return next(rendezvous("env://", timeout=PATIENCE))
+def _meeting_point() -> tuple[Any, int, int]:
+    store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+    return store, rank, size
 
 
 def _take_gpu(local_rank: int) -> None:
