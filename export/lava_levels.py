@@ -16,6 +16,7 @@ from hetlava.errors import UnsupportedError
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork
+from hetlava.sparse_synapses import QuantisedSparse, part_of
 from hetlava.synapses import QuantisedSynapses
 
 SHARED_WORDS = ("du", "dv", "vth")
@@ -115,7 +116,7 @@ def _blocks(
     q: QuantisedSynapses, sources: Mapping[str, Int64], targets: Mapping[str, Int64]
 ) -> list[QuantisedSynapses]:
     unit = 1 << max(0, -q.weight_exp)
-    if len(sources) > 1 and np.any(q.weights % unit):
+    if len(sources) > 1 and q.span().bits % unit:
         raise UnsupportedError(
             f"{q.label}: weight_exp {q.weight_exp} rounds the sum over {len(sources)} levels of "
             f"the source, which separate processes cannot; make the weights multiples of {unit}, "
@@ -136,6 +137,8 @@ def _blocks(
 
 def _part(q: QuantisedSynapses, rows: Int64, columns: Int64) -> QuantisedSynapses:
     """Return the synapses between some neurons, whole channels where they see an image."""
+    if isinstance(q, QuantisedSparse):
+        return part_of(q, rows, columns)
     if not isinstance(q, QuantisedConvolution):
         return replace(q, weights=q.weights[np.ix_(rows, columns)], delays=None)
     to, from_ = _channels(rows, q.output_shape), _channels(columns, q.input_shape)

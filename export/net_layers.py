@@ -109,6 +109,6 @@ def _conv(q: QuantisedConvolution) -> Items:
 
 
 def _weight_array(projection: QuantisedSynapses) -> AnyArray:
-    whole = file_weights(projection)
     # the very array, so that the file stores it once
-    return projection.weights if projection.weight_exp == 0 or whole is None else whole
+    whole = None if projection.weight_exp == 0 else file_weights(projection)
+    return projection.whole() if whole is None else whole

@@ -17,6 +17,7 @@ from hetlava.graph import INPUT
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.neurons.sigma_delta import DeltaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
 
@@ -94,6 +95,8 @@ def _beyond(net: QuantisedNetwork) -> Iterator[str]:
         if p.start and not p.registers.stays_at_rest:
             yield f"{p.name}: biases that act from step {p.start} on; netx's act from the first"
     for q in net.projections:
+        if isinstance(q, QuantisedSparse):
+            yield f"{q.label}: lists of sparse synapses; lava-dl's files hold whole matrices only"
         yield from _messages(net, q)
 
 
@@ -159,7 +162,8 @@ def _join_output(net: QuantisedNetwork) -> tuple[QuantisedNetwork, Int16 | None]
         or any(s.size > 1 for s in steps)
     ):
         return net, None
-    whole = replace(parts[0], weights=np.sum([p.weights for p in parts], 0, np.int16), delays=None)
+    total: Int16 = np.sum([p.whole() for p in parts], axis=0, dtype=np.int16)
+    whole = replace(parts[0], weights=total, halved=False, delays=None)
     others = tuple(p for p in net.projections if p.target != net.output)
     late = np.concatenate(steps) @ rows
     return replace(net, projections=(*others, whole)), late.astype(np.int16)

@@ -32,9 +32,9 @@ class NetxWeights(NamedTuple):
 
 def file_weights(projection: QuantisedSynapses) -> Int64 | None:
     """Return ``weights * 2**weight_exp``, or None where that is no whole number."""
-    whole = shift(projection.weights.astype(np.int64), projection.weight_exp)
-    back = shift(whole, -projection.weight_exp)
-    return whole if np.array_equal(back, projection.weights) else None
+    if projection.span().bits & ((1 << max(-projection.weight_exp, 0)) - 1):
+        return None
+    return shift(projection.whole().astype(np.int64), projection.weight_exp)
 
 
 def netx_weights(*matrices: Int64) -> tuple[NetxWeights, ...]:
@@ -77,6 +77,11 @@ def _blocks(weights: AnyArray, exponent: int = 0) -> Iterator[Int64]:
     rows = max(1, BLOCK // weights.shape[1])
     for start in range(0, len(weights), rows):
         yield shift(weights[start : start + rows].astype(np.int64), exponent)
+
+
+def _stored(p: QuantisedProjection) -> tuple[AnyArray, int]:
+    """Return what is stored and the exponent of that: one more than the weights' for halves."""
+    return p.weights, p.weight_exp + p.halved
 
 
 def _span(blocks: Iterable[Int64]) -> _Span:
@@ -142,14 +147,14 @@ def weight_changes(*projections: QuantisedProjection) -> Iterator[str]:
     """Say which weights of one layer, forward and recurrent, netx computes with others for."""
     for p in projections:
         lost = (1 << max(-p.weight_exp, 0)) - 1
-        if _span(_blocks(p.weights)).bits & lost:
+        if p.span().bits & lost:
             yield (
                 f"weights from {p.source} with weight_exp {p.weight_exp} are no whole numbers; "
                 "netx reads whole numbers without an exponent"
             )
             return
     try:
-        ways = _ways([(p.weights, p.weight_exp) for p in projections])
+        ways = _ways(list(map(_stored, projections)))
     except UnsupportedError as error:
         yield str(error)
         return
@@ -159,7 +164,7 @@ def weight_changes(*projections: QuantisedProjection) -> Iterator[str]:
 
 def _changes(projection: QuantisedProjection, way: _Way) -> Iterator[str]:
     count, first, row = 0, "", 0
-    for block in _blocks(projection.weights, projection.weight_exp):
+    for block in _blocks(*_stored(projection)):
         got = NetxWeights(_load(block, way), -way.scale_bits)
         changed = changed_weights(block, got)
         count += int(changed.sum())

@@ -60,7 +60,7 @@ def wires_fit(net: QuantisedNetwork, chip: XyloSpec) -> Iterator[Violation]:
             yield Violation(label, 1, "is there twice", "add their weights")
         seen.add((q.source, q.target))
         if not isinstance(q, QuantisedProjection):
-            yield Violation(label, 1, "is a convolution", "write it as a matrix")
+            yield Violation(label, 1, "is no matrix", "write it as one, zeros included")
         if q.delays is not None:
             yield Violation(label, 1, "has delays, the chip has none", "take a network without")
 
@@ -71,7 +71,7 @@ def weights_fit(net: QuantisedNetwork, chip: XyloSpec) -> Iterator[Violation]:
     shifts: dict[str, set[int]] = {}
     for q in net.projections:
         label = f"{q.source} -> {q.target}"
-        off = int(np.count_nonzero((q.weights < -full) | (q.weights >= full)))
+        off = sum(int(np.count_nonzero((w < -full) | (w >= full))) for w in q.blocks())
         if off:
             text = f"{off} of {q.weights.size} weights outside [{-full}, {full - 1}]"
             yield Violation(label, off, text, "scale weights and thresholds together")

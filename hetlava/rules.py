@@ -84,14 +84,14 @@ def weights_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
             )
             yield Violation(label, 1, text, "scale weights and thresholds together")
         low, high = chip.weight_range(mixed)
-        off = int(np.count_nonzero((q.weights < low) | (q.weights > high)))
+        off = sum(int(np.count_nonzero((w < low) | (w > high))) for w in q.blocks())
         if off:
             text = f"{off} of {q.weights.size} weights outside [{low}, {high}]"
             yield Violation(label, off, text, "raise weight_exp, or clip them")
         bits = min(q.weight_bits, chip.weight_bits)
         step = weight_step(bits, mixed)
         # a power of two: its multiples have no bit below it, negative ones included
-        odd = int(np.count_nonzero(q.weights & (step - 1)))
+        odd = sum(int(np.count_nonzero(w & (step - 1))) for w in q.blocks())
         if odd and not _fits_scaled(q, step, chip):
             signs = "of both signs" if mixed else "of one sign"
             text = f"{odd} of {q.weights.size} weights are not multiples of {step}"
@@ -101,10 +101,11 @@ def weights_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
 
 def _fits_scaled(q: QuantisedSynapses, step: int, chip: ChipSpec) -> bool:
     """Tell whether larger weights with a smaller exponent, which are the same, are on the grid."""
-    lowest = int(np.bitwise_or.reduce(q.weights, axis=None)) & (step - 1)
+    least, most, bits = q.span()
+    lowest = bits & (step - 1)
     times = step // (lowest & -lowest)
     low, high = chip.weight_range(is_mixed(q))
-    inside = low <= int(q.weights.min()) * times and int(q.weights.max()) * times <= high
+    inside = low <= least * times and most * times <= high
     return inside and q.weight_exp - times.bit_length() + 1 >= chip.weight_exp_min
 
 
@@ -157,7 +158,8 @@ RULES: tuple[Rule, ...] = (
 
 def is_mixed(projection: QuantisedSynapses) -> bool:
     """Tell whether a projection has weights of both signs."""
-    return bool(projection.weights.min(initial=0) < 0 < projection.weights.max(initial=0))
+    low, high, _ = projection.span()
+    return low < 0 < high
 
 
 def violations(net: QuantisedNetwork, chip: ChipSpec) -> list[str]:

@@ -1,13 +1,14 @@
-"""Synapses in registers: a matrix, or a kernel that convolves images, asked the same questions."""
+"""Synapses in registers: a matrix, lists, or a kernel for images, all asked the same questions."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int, Int16, Int64, require
+from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int, Int8, Int16, Int64, require, same
 from hetlava.errors import UnsupportedError, ValidationError
 
 DELAY_MAX = 62  # [step]; Loihi 2 has 6 bits of delay, of which one step is the synapse's own
@@ -15,8 +16,19 @@ MESSAGE_BITS_MAX = 32  # [bit]; messages are words of 32 bits
 SIZE_MAX = 1 << 26  # weights that a matrix is made of for something else
 BLOCK = 1 << 22  # weights that are summed at a time, which bounds the memory
 
+STORED = (np.int16, np.int8)  # what holds weights
+_STORAGE = frozenset({"weights", "halved"})
+
 S = TypeVar("S", bound="QuantisedSynapses")
 Pair = tuple[int, int]
+
+
+class Span(NamedTuple):
+    """Smallest and largest weight (0, 0 if there are none), and the bits that any of them has."""
+
+    low: int
+    high: int
+    bits: int
 
 
 class Rows(NamedTuple):
@@ -37,8 +49,11 @@ class QuantisedSynapses(ArrayRecord, ABC):
     Attributes
     ----------
     source, target : str
-    weights : int16
-        In -256 .. 255; its shape is the subclass's.
+    weights : int16 or int8
+        In -256 .. 255 as stored; the shape is the subclass's. :meth:`whole` gives the weights.
+    halved : bool
+        What is stored is the half of each weight, all of which are even: so 8 bits hold the usual
+        weights of both signs. Equal weights are equal however they are stored.
     weight_exp : int
         Exponent shared by all.
     weight_bits : int
@@ -54,17 +69,21 @@ class QuantisedSynapses(ArrayRecord, ABC):
 
     source: str
     target: str
-    weights: Int16
+    weights: Int16 | Int8
     weight_exp: int = 0
     weight_bits: int = 8
     delays: Int16 | None = None
     message_bits: int = 0
     port: int = 0
+    halved: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.weights.size and not (-256 <= self.weights.min() and self.weights.max() <= 255):
-            raise ValidationError(f"{self.label}: weights outside [-256, 255]")
+        # all halves of 8 bits are halves of weights: these need not be read
+        if self.weights.dtype != np.int8:
+            low, high, _ = self.span()
+            if not -256 <= low <= high <= 255:
+                raise ValidationError(f"{self.label}: weights outside [-256, 255]")
         if not -16 <= self.weight_exp <= 16:
             raise ValidationError(f"{self.label}: weight_exp {self.weight_exp} outside [-16, 16]")
         if not 1 <= self.weight_bits <= 8:
@@ -77,6 +96,35 @@ class QuantisedSynapses(ArrayRecord, ABC):
             raise ValidationError(f"{self.label}: port {self.port} is below 0")
         if self.delays is not None:
             self._check_delays(self.delays)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, QuantisedSynapses) or type(other) is not type(self):
+            return NotImplemented
+        if self.weights.shape != other.weights.shape or not same(self, other, _STORAGE):
+            return False
+        return all(map(np.array_equal, self.blocks(), other.blocks()))
+
+    __hash__ = ArrayRecord.__hash__
+
+    def whole(self, part: Any = slice(None)) -> Int16:
+        """Return the weights of a part as numpy indexes it, of all if not given."""
+        stored = self.weights[part]
+        weights: Int16 = stored.astype(np.int16, copy=False)
+        return weights * np.int16(2) if self.halved else weights
+
+    def blocks(self) -> Iterator[Int16]:
+        """Yield the weights block by block of the first axis, which bounds the memory."""
+        step = max(1, BLOCK // max(1, prod(self.weights.shape[1:])))
+        for start in range(0, len(self.weights), step):
+            yield self.whole(slice(start, start + step))
+
+    def span(self) -> Span:
+        """Return between what and in which bits the weights are."""
+        if not self.weights.size:
+            return Span(0, 0, 0)
+        low, high = int(self.weights.min()), int(self.weights.max())
+        bits, unit = int(np.bitwise_or.reduce(self.weights, axis=None)), 1 + self.halved
+        return Span(low * unit, high * unit, bits * unit)
 
     def _check_delays(self, delays: Int16) -> None:
         if delays.shape != self.shape[1:] or delays.dtype != np.int16:
@@ -151,13 +199,13 @@ class QuantisedSynapses(ArrayRecord, ABC):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QuantisedProjection(QuantisedSynapses):
-    """All-to-all synapses: ``product(s) = weights @ s`` with weights (n_post, n_pre) int16."""
+    """All-to-all synapses: ``product(s) = weights @ s`` with weights (n_post, n_pre)."""
 
     def __post_init__(self) -> None:
-        if self.weights.ndim != 2 or self.weights.dtype != np.int16:
+        if self.weights.ndim != 2 or self.weights.dtype not in STORED:
             raise ValidationError(
                 f"{self.label}: weights of shape {self.weights.shape} {self.weights.dtype}, "
-                "expected (n_post, n_pre) int16"
+                "expected (n_post, n_pre) int16 or int8"
             )
         super().__post_init__()
 
@@ -173,7 +221,7 @@ class QuantisedProjection(QuantisedSynapses):
 
     def product(self, s: AnyArray) -> Int64:
         """Return ``weights @ s``."""
-        y: Int64 = s.astype(np.int64) @ self.weights.T.astype(np.int64)
+        y: Int64 = s.astype(np.int64) @ self.whole().T.astype(np.int64)
         return y
 
     def fan_out(self) -> Int64:
@@ -185,11 +233,11 @@ class QuantisedProjection(QuantisedSynapses):
         """Return the non-zero weights, column by column."""
         pre, post = np.nonzero(self.weights.T)
         starts = np.concatenate([[0], np.cumsum(self.fan_out())]).astype(np.int64)
-        return Rows(starts, post.astype(np.int32), self.weights[post, pre])
+        return Rows(starts, post.astype(np.int32), self.whole((post, pre)))
 
     def matrix(self) -> Int16:
         """Return the weights."""
-        return self.weights
+        return self.whole()
 
     def signed_sums(self, active: Bool) -> tuple[Int64, Int64]:
         """Sum by blocks of rows: a large matrix is never copied whole."""
@@ -199,22 +247,7 @@ class QuantisedProjection(QuantisedSynapses):
         rows = max(1, BLOCK // max(1, n_pre))
         for start in range(0, n_post, rows):
             part = slice(start, start + rows)
-            block = self.weights[part][:, columns]
+            block = self.whole(part)[:, columns]
             high[part] = np.maximum(block, 0).sum(axis=1, dtype=np.int64)
             low[part] = block.sum(axis=1, dtype=np.int64) - high[part]
         return low, high
-
-
-def plain(synapses: QuantisedSynapses, who: str) -> QuantisedProjection:
-    """Return all-to-all synapses without delays as what they are.
-
-    Raises
-    ------
-    UnsupportedError
-        If it is a convolution or has delays, naming ``who`` cannot take it.
-    """
-    if not isinstance(synapses, QuantisedProjection):
-        raise UnsupportedError(f"{synapses.label}: {who} takes no convolution")
-    if synapses.delays is not None:
-        raise UnsupportedError(f"{synapses.label}: {who} takes no delays")
-    return synapses

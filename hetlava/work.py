@@ -10,6 +10,7 @@ included, with the widths of the chip in place of those of torch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from hetlava.neurons.registers import NeuronRegisters
 from hetlava.neurons.xylo import XyloRegisters
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
 Kind = Literal["dense", "sparse", "kernel"]
@@ -145,6 +147,8 @@ def kind_of(synapses: Projection | QuantisedSynapses) -> Kind:
     """Return how a chip stores synapses."""
     if isinstance(synapses, QuantisedConvolution):
         return "kernel"
+    if isinstance(synapses, QuantisedSparse):
+        return "sparse"
     zeros = 1 - np.count_nonzero(synapses.weights) / max(synapses.weights.size, 1)
     return "sparse" if zeros > SPARSE else "dense"
 
@@ -154,28 +158,42 @@ def n_synapses(synapses: Projection | QuantisedSynapses) -> int:
     if isinstance(synapses, QuantisedConvolution):
         ones = np.ones((1, synapses.shape[1]), np.int64)
         return int(replace(synapses, weights=np.ones_like(synapses.weights)).product(ones).sum())
-    return int(synapses.weights.size)
+    return prod(synapses.shape)
 
 
 def connection_sparsity(net: AnyNetwork) -> float:
     """Return the share of weights that are 0."""
-    weights = [q.weights for q in net.projections]
-    total = sum(w.size for w in weights)
-    return 1 - sum(int(np.count_nonzero(w)) for w in weights) / max(total, 1)
+    total = sum(map(_n_weights, net.projections))
+    there = sum(int(np.count_nonzero(q.weights)) for q in net.projections)
+    return 1 - there / max(total, 1)
+
+
+def _n_weights(synapses: Projection | QuantisedSynapses) -> int:
+    """Return the weights that are told apart: those of a kernel once, the zeros of lists too."""
+    lists = isinstance(synapses, QuantisedSparse)
+    return prod(synapses.shape) if lists else synapses.weights.size
 
 
 def footprint(net: AnyNetwork) -> float:
-    """Return the bytes of all parameters and states by the widths of the chip, zeros included."""
+    """Return the bytes of all parameters and states by the widths of the chip.
+
+    Zeros of matrices are included; of lists each synapse has the number of its target instead.
+    """
     if isinstance(net, Network):
         words = sum(q.weights.size for q in net.projections)
         words += sum(p.neurons.n * (_n_parameters(p.neurons) + 2) for p in net.populations)
         return words * FLOAT / 8
     spec = net.spec
-    bits = sum(q.weights.size * q.weight_bits for q in net.projections)
+    bits = sum(q.weights.size * _weight_bits(q) for q in net.projections)
     late = [q.delays for q in net.projections if q.delays is not None]
     bits += sum(delays.size * int(delays.max()).bit_length() for delays in late)
     bits += sum(p.registers.n * neuron_bits(p.registers, spec) for p in net.populations)
     return bits / 8
+
+
+def _weight_bits(synapses: QuantisedSynapses) -> int:
+    index = (synapses.shape[0] - 1).bit_length() if isinstance(synapses, QuantisedSparse) else 0
+    return synapses.weight_bits + index
 
 
 def neuron_bits(registers: NeuronRegisters, spec: Sourced) -> int:

@@ -15,6 +15,7 @@ from hetlava.convolution import QuantisedConvolution
 from hetlava.events import Events
 from hetlava.graph import INPUT
 from hetlava.quantised import QuantisedNetwork
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
 STATE_BYTES = 16  # u and v, 32 bits, read and written
@@ -61,9 +62,14 @@ def traffic(
                 int((sent[q.source].counts().sum(axis=0) * row_bytes(q)).sum()) for q in wires
             ),
             state_bytes=steps * p.registers.n * STATE_BYTES,
-            stored_bytes=sum(min(q.weights.size, int(row_bytes(q).sum())) for q in wires),
+            stored_bytes=sum(_stored_bytes(q) for q in wires),
         )
     return found
+
+
+def _stored_bytes(synapses: QuantisedSynapses) -> int:
+    listed = int(row_bytes(synapses).sum())
+    return listed if isinstance(synapses, QuantisedSparse) else min(synapses.weights.size, listed)
 
 
 def row_bytes(synapses: QuantisedSynapses) -> Int64:
@@ -71,7 +77,10 @@ def row_bytes(synapses: QuantisedSynapses) -> Int64:
     fan_out = synapses.fan_out()
     if isinstance(synapses, QuantisedConvolution):
         return fan_out
-    return np.minimum(synapses.shape[0], LISTED_BYTES * fan_out)
+    listed = LISTED_BYTES * fan_out
+    return (
+        listed if isinstance(synapses, QuantisedSparse) else np.minimum(synapses.shape[0], listed)
+    )
 
 
 def bandwidth(n_bytes: int) -> float:

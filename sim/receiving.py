@@ -130,8 +130,11 @@ def _add(sources, wires, w, target, p, first, n, start, stop, shift, filled):
     elif kind == col.KERNEL or kind == col.KERNEL_ELSEWHERE:
         _add_kernel(wires, w, target, start, stop, graded)
     else:
-        chunk = first // sources[p + 1, col.CHUNK]
-        _add_listed(wires, w, target, chunk, start, stop, shift, graded)
+        # places of an image are more than the numbers of one chunk of lists reach
+        chunk = wires[w, col.TABLES + 4]
+        for c in range(first // chunk, (first + n - 1) // chunk + 1):
+            at = target + WORD * (c * chunk - first)
+            _add_listed(wires, w, at, c, start, stop, shift, graded)
 
 
 @called

@@ -13,12 +13,14 @@ import numpy.typing as npt
 
 from hetlava.arrays import AnyArray, Int64
 from hetlava.sim.placing import LANES, TILE, Place
-from hetlava.synapses import QuantisedSynapses
+from hetlava.sparse_synapses import QuantisedSparse
+from hetlava.synapses import QuantisedProjection, QuantisedSynapses
 
 Bytes = npt.NDArray[np.uint8]
 SPAN = 1 << 8
 LINE = 64  # bytes of a cache line, which vectors of weights must not straddle
 PREFETCH = 64  # bytes that loops may read beyond an array
+PLACES = 1 << 16  # that 16 bits tell apart
 LISTED_BYTES = 3  # of a synapse in a list: 16 bits of place and a byte of weight
 DENSITY = 1 / 50  # of non-zero weights, below which a list is faster than the rows of the matrix
 LISTED_MIN = 1 << 12  # weights of a matrix that is worth a list
@@ -55,26 +57,20 @@ def bytes_of(weights: AnyArray, planes: tuple[Plane, ...]) -> Iterator[Bytes]:
 
 def is_sparse(wire: QuantisedSynapses) -> bool:
     """Say whether a list of the non-zero weights serves better than the matrix."""
+    if isinstance(wire, QuantisedSparse):
+        return True
     if wire.weights.ndim != 2 or wire.weights.size < LISTED_MIN:
         return False
     return bool(np.count_nonzero(wire.weights) < DENSITY * wire.weights.size)
 
 
-def spread(weights: AnyArray) -> tuple[int, int, bool]:
-    """Return the smallest and the largest weight and whether all are even."""
-    if not weights.size:
-        return 0, 0, True
-    even = int(np.bitwise_or.reduce(weights, axis=None)) % 2 == 0
-    return int(weights.min()), int(weights.max()), even
-
-
-def tiles(weights: AnyArray, place: Place, planes: tuple[Plane, ...]) -> Bytes:
+def tiles(wire: QuantisedProjection, place: Place, planes: tuple[Plane, ...]) -> Bytes:
     """Store a matrix (n_post, n_pre) tile by tile of target places, each by source neuron.
 
     All tiles of the first plane come first. In the row of a tile the bytes of places ``j`` and
     ``j + 32`` of every 64 are neighbours.
     """
-    n_pre = weights.shape[1]
+    n_pre = wire.shape[1]
     at = np.full(place.size, -1)
     at[place.where] = np.arange(len(place.where))
     stored = aligned(len(planes) * n_pre * place.size)
@@ -83,7 +79,7 @@ def tiles(weights: AnyArray, place: Place, planes: tuple[Plane, ...]) -> Bytes:
         for start in range(0, place.size, TILE):
             from_ = at[start : start + TILE]
             rows = np.zeros((from_.size, n_pre), np.int16)
-            rows[from_ >= 0] = weights[from_[from_ >= 0]]
+            rows[from_ >= 0] = wire.whole(from_[from_ >= 0])
             part = list(bytes_of(rows, planes))[k]
             units = part.T.reshape(n_pre, -1, 2, LANES // 2).swapaxes(2, 3)
             stored[end : end + units.size] = units.ravel()
@@ -92,7 +88,7 @@ def tiles(weights: AnyArray, place: Place, planes: tuple[Plane, ...]) -> Bytes:
 
 
 class Lists(NamedTuple):
-    """Non-zero weights by chunk of the target and source neuron.
+    """Non-zero weights by chunk of ``chunk`` places of the target, and by source neuron.
 
     Those of source ``j`` to the places of chunk ``c`` are synapses ``starts[c, j] ..
     starts[c, j + 1]``, counted from ``chunks[c]``; ``targets`` count from the chunk's first place.
@@ -103,26 +99,30 @@ class Lists(NamedTuple):
     targets: npt.NDArray[np.uint16]
     weights: AnyArray  # uint8 or int16
     fan_in: int
+    chunk: int
 
 
 def lists(wire: QuantisedSynapses, place: Place, planes: tuple[Plane, ...]) -> Lists:
-    """Store a sparse matrix as lists; weights are bytes, or plain where they need two planes."""
-    rows = wire.rows()
-    n_pre, chunk = wire.shape[1], place.chunk
-    pre = np.repeat(np.arange(n_pre), np.diff(rows.indptr))
-    post = place.where[rows.post]
+    """Store sparse synapses as lists; weights are bytes, or plain where they need two planes.
+
+    Chunk by chunk: nothing but what is stored is as long as all synapses.
+    """
+    indptr, to, weight = wire.rows()
+    chunk = min(place.chunk, PLACES)
     n_chunks = -(-place.size // chunk)
-    key = (post // chunk) * n_pre + pre
-    order = np.argsort(key, kind="stable")
-    counts = np.bincount(key, minlength=n_chunks * n_pre)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    by_chunk = starts[np.arange(n_chunks)[:, None] * n_pre + np.arange(n_pre + 1)]
-    weight = rows.weight[order]
-    (first, *more) = bytes_of(weight, planes)
-    return Lists(
-        by_chunk[:, 0],
-        (by_chunk - by_chunk[:, :1]).astype(np.uint32),
-        (post % chunk).astype(np.uint16)[order],
-        weight if more else first,
-        int(np.bincount(rows.post, minlength=1).max()),
-    )
+    starts = np.empty((n_chunks, wire.shape[1] + 1), np.uint32)
+    targets = np.empty(to.size, np.uint16)
+    weights = np.empty(to.size, np.uint8 if len(planes) == 1 else np.int16)
+    chunks, fan_in, end = np.empty(n_chunks, np.int64), 0, 0
+    for c in range(n_chunks):
+        first = c * chunk
+        post = to if place.straight else place.where[to]
+        here = np.flatnonzero((post >= first) & (post < first + chunk))
+        starts[c] = np.searchsorted(here, indptr)
+        stored = slice(end, end + here.size)
+        targets[stored] = post[here] - first
+        kept = weight[here]
+        weights[stored] = kept if len(planes) > 1 else next(bytes_of(kept, planes))
+        fan_in = max(fan_in, int(np.bincount(targets[stored], minlength=1).max()))
+        chunks[c], end = end, end + here.size
+    return Lists(chunks, starts, targets, weights, fan_in, chunk)

@@ -7,6 +7,7 @@ are sums of such products, one for each place of the kernel: the libraries' own 
 (Winograd, FFT) that round.
 """
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 from hetlava.arrays import AnyArray
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import UnsupportedError
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses
 
 if TYPE_CHECKING:
@@ -95,11 +97,37 @@ class MatrixSums(Sums):
 
     def __init__(self, synapses: QuantisedProjection, device: str) -> None:
         super().__init__(synapses, device)
-        self.weights = self.on_device(synapses.weights.T)
+        self.weights = self.on_device(synapses.whole().T)
 
     def product(self, s: "torch.Tensor") -> "torch.Tensor":
         """Return ``s @ weights.T``."""
         return s @ self.weights
+
+
+class ListSums(Sums):
+    """Lists of synapses: a product with a sparse matrix in rows of targets."""
+
+    def __init__(self, synapses: QuantisedSparse, device: str) -> None:
+        import torch
+
+        super().__init__(synapses, device)
+        indptr, post, weight = synapses.rows()
+        order = np.argsort(post, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(post, minlength=synapses.n_post))])
+        pre = np.repeat(np.arange(synapses.shape[1]), np.diff(indptr))[order]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch calls its rows a beta
+            self.weights = torch.sparse_csr_tensor(
+                torch.from_numpy(starts.astype(np.int64)).to(device),
+                torch.from_numpy(pre.astype(np.int64)).to(device),
+                self.on_device(weight[order]),
+                size=synapses.shape,
+                check_invariants=True,
+            )
+
+    def product(self, s: "torch.Tensor") -> "torch.Tensor":
+        """Return ``s @ weights.T``, the sparse matrix on the left, where torch has it."""
+        return (self.weights @ s.T).T
 
 
 class KernelSums(Sums):
@@ -149,6 +177,8 @@ def synaptic_sums(synapses: QuantisedSynapses, device: str) -> Sums:
         return KernelSums(synapses, device)
     if isinstance(synapses, QuantisedProjection):
         return MatrixSums(synapses, device)
+    if isinstance(synapses, QuantisedSparse):
+        return ListSums(synapses, device)
     raise UnsupportedError(
         f"{synapses.label}: the torch engine has no {type(synapses).__name__}; run it without "
         "--device"

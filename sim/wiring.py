@@ -17,6 +17,7 @@ from hetlava.sim.dense import Products
 from hetlava.sim.memory import require_memory
 from hetlava.sim.parameters import CUBA, MODELS, parameters_of
 from hetlava.sim.placing import Place, padded, place
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses
 
 FAN_IN_MAX = (1 << 31) // 256 - 1  # the sum of so many weights still fits 32 bits
@@ -151,13 +152,13 @@ def _stored_bytes(
     names: Sequence[str],
     sparse: Sequence[bool],
 ) -> int:
-    """Return what the weights of matrices will take at least."""
+    """Return what the weights of matrices and lists will take at least."""
     size = {name: at.size for name, at in zip(names, places, strict=True)}
     total = 0
     for wire, is_list in zip(wires, sparse, strict=True):
-        if isinstance(wire, QuantisedProjection):
+        if isinstance(wire, QuantisedProjection | QuantisedSparse):
             listed = storage.LISTED_BYTES * int(np.count_nonzero(wire.weights)) if is_list else 0
-            total += listed or wire.shape[1] * size[wire.target]
+            total += listed if is_list else wire.shape[1] * size[wire.target]
     return total
 
 
@@ -224,26 +225,26 @@ def _wire(
     keep: _Keeper, row: Int64, wire: QuantisedSynapses, to: Place, is_list: bool, shift: int
 ) -> None:
     """Fill in how the weights of a wire are stored."""
-    low, high, even = storage.spread(wire.weights)
+    low, high, bits = wire.span()
     row[col.EXPONENT], row[col.PEAK] = wire.weight_exp, max(-low, high)
     row[col.PORT], row[col.MESSAGES] = wire.port, wire.message_bits
     row[col.FAN_IN], row[col.ROWS], row[col.PLANES] = wire.fan_in, wire.shape[1], 1
     if isinstance(wire, QuantisedConvolution):
         _kernel(keep, row, wire, to, shift)
         return
-    if not isinstance(wire, QuantisedProjection):
+    if not isinstance(wire, QuantisedProjection | QuantisedSparse):
         raise UnsupportedError(f"{wire.label}: the engine knows no {type(wire).__name__}")
-    planes = storage.planes_of(low, high, even)
+    planes = storage.planes_of(low, high, bits % 2 == 0)
     row[col.PLANES] = len(planes)
     for k, plane in enumerate(planes):
         row[col.LOW + k], row[col.DOUBLE + k] = plane
-    if not is_list:
+    if isinstance(wire, QuantisedProjection) and not is_list:
         row[col.KIND] = col.MATRIX
-        row[col.TABLES] = keep.address(storage.tiles(wire.weights, to, planes))
+        row[col.TABLES] = keep.address(storage.tiles(wire, to, planes))
         return
     listed = storage.lists(wire, to, planes)
     row[col.KIND] = col.LISTED if listed.weights.dtype == np.uint8 else col.LISTED_WORDS
-    row[col.FAN_IN] = listed.fan_in
+    row[col.FAN_IN], row[col.TABLES + 4] = listed.fan_in, listed.chunk
     stored: tuple[AnyArray, ...] = listed[:4]
     for k, array in enumerate(stored):
         row[col.TABLES + k] = keep.address(array)

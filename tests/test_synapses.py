@@ -1,12 +1,10 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetlava.errors import UnsupportedError, ValidationError
-from hetlava.synapses import QuantisedProjection, plain
+from hetlava.errors import ValidationError
+from hetlava.synapses import QuantisedProjection
 
 
 def projection(weights, **fields):
@@ -59,12 +57,3 @@ def test_delays_of_nothing_are_no_delays():
 def test_delays_are_one_per_source_and_fit_the_chip(delays, message):
     with pytest.raises(ValidationError, match=f"projection a -> b: {message}"):
         projection([[1, 2]], delays=delays)
-
-
-def test_what_knows_no_delays_and_no_kernels_says_so(rng, random_convolution):
-    q = projection([[1]])
-    assert plain(q, "a printer") is q
-    with pytest.raises(UnsupportedError, match="projection a -> b: a printer takes no delays"):
-        plain(replace(q, delays=np.ones(1, np.int16)), "a printer")
-    with pytest.raises(UnsupportedError, match="a printer takes no convolution"):
-        plain(random_convolution(rng), "a printer")

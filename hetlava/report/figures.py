@@ -103,8 +103,9 @@ def _weights(axes: Any, net: Network, quantised: QuantisedNetwork) -> None:
     bins = np.arange(-260, 261, 8)
     colours = (BLUE, ORANGE, INK, GREY)
     for i, (p, q) in enumerate(zip(net.projections, quantised.projections, strict=True)):
-        label = f"{p.source} -> {p.target}: {np.unique(q.weights).size} levels"
-        axes.hist(q.weights.ravel(), bins, histtype="step", color=colours[i % 4], label=label)
+        weights = q.whole()
+        label = f"{p.source} -> {p.target}: {np.unique(weights).size} levels"
+        axes.hist(weights.ravel(), bins, histtype="step", color=colours[i % 4], label=label)
     axes.set(yscale="log", xlabel="weight [register units]", ylabel="synapses")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * 8)  # room for the legend above the curves
