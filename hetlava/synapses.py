@@ -106,9 +106,9 @@ class QuantisedSynapses(ArrayRecord, ABC):
 
     __hash__ = ArrayRecord.__hash__
 
-    def whole(self, part: Any = slice(None)) -> Int16:
+    def whole(self, part: Any = None) -> Int16:
         """Return the weights of a part as numpy indexes it, of all if not given."""
-        stored = self.weights[part]
+        stored = self.weights if part is None else self.weights[part]
         weights: Int16 = stored.astype(np.int16, copy=False)
         return weights * np.int16(2) if self.halved else weights
 

@@ -5,16 +5,16 @@ most 256 steps. Where a matrix spans more it is split into two planes, ``weight 
 lowest bit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hetlava.arrays import AnyArray, Int64
+from hetlava.arrays import AnyArray, Int, Int16, Int64
 from hetlava.sim.placing import LANES, TILE, Place
 from hetlava.sparse_synapses import QuantisedSparse
-from hetlava.synapses import QuantisedProjection, QuantisedSynapses
+from hetlava.synapses import QuantisedProjection, QuantisedSynapses, Span
 
 Bytes = npt.NDArray[np.uint8]
 SPAN = 1 << 8
@@ -22,6 +22,7 @@ LINE = 64  # bytes of a cache line, which vectors of weights must not straddle
 PREFETCH = 64  # bytes that loops may read beyond an array
 PLACES = 1 << 16  # that 16 bits tell apart
 LISTED_BYTES = 3  # of a synapse in a list: 16 bits of place and a byte of weight
+START_BYTES = 4  # of where the list of a source begins
 DENSITY = 1 / 50  # of non-zero weights, below which a list is faster than the rows of the matrix
 LISTED_MIN = 1 << 12  # weights of a matrix that is worth a list
 
@@ -40,9 +41,10 @@ def aligned(n_bytes: int) -> Bytes:
     return whole[start : start + n_bytes]
 
 
-def planes_of(low: int, high: int, even: bool) -> tuple[Plane, ...]:
-    """Choose how weights in ``low .. high`` become bytes."""
-    step = 2 if even else 1
+def planes_of(span: Span) -> tuple[Plane, ...]:
+    """Choose how weights become bytes."""
+    low, high, bits = span
+    step = 1 if bits % 2 else 2
     if (high - low) // step < SPAN:
         return (Plane(low // step, step - 1),)
     return (Plane(low // 2, 1), Plane(0, 0))
@@ -62,6 +64,18 @@ def is_sparse(wire: QuantisedSynapses) -> bool:
     if wire.weights.ndim != 2 or wire.weights.size < LISTED_MIN:
         return False
     return bool(np.count_nonzero(wire.weights) < DENSITY * wire.weights.size)
+
+
+def tiled_bytes(wire: QuantisedSynapses, place: Place, planes: int) -> int:
+    """Return what :func:`tiles` will take."""
+    return planes * wire.shape[1] * place.size
+
+
+def listed_bytes(wire: QuantisedSynapses, place: Place, planes: int) -> int:
+    """Return what :func:`lists` will take."""
+    chunks = -(-place.size // min(place.chunk, PLACES))
+    synapses = (LISTED_BYTES + planes - 1) * int(np.count_nonzero(wire.weights))
+    return synapses + START_BYTES * chunks * (wire.shape[1] + 1)
 
 
 def tiles(wire: QuantisedProjection, place: Place, planes: tuple[Plane, ...]) -> Bytes:
@@ -107,7 +121,7 @@ def lists(wire: QuantisedSynapses, place: Place, planes: tuple[Plane, ...]) -> L
 
     Chunk by chunk: nothing but what is stored is as long as all synapses.
     """
-    indptr, to, weight = wire.rows()
+    indptr, to, weight = _in_lists(wire)
     chunk = min(place.chunk, PLACES)
     n_chunks = -(-place.size // chunk)
     starts = np.empty((n_chunks, wire.shape[1] + 1), np.uint32)
@@ -121,8 +135,16 @@ def lists(wire: QuantisedSynapses, place: Place, planes: tuple[Plane, ...]) -> L
         starts[c] = np.searchsorted(here, indptr)
         stored = slice(end, end + here.size)
         targets[stored] = post[here] - first
-        kept = weight[here]
+        kept = weight(here)
         weights[stored] = kept if len(planes) > 1 else next(bytes_of(kept, planes))
         fan_in = max(fan_in, int(np.bincount(targets[stored], minlength=1).max()))
         chunks[c], end = end, end + here.size
     return Lists(chunks, starts, targets, weights, fan_in, chunk)
+
+
+def _in_lists(wire: QuantisedSynapses) -> tuple[Int64, Int, Callable[[Int64], Int16]]:
+    """Return starts and targets of the synapses of non-zero weight, and what gives weights."""
+    if isinstance(wire, QuantisedSparse) and wire.weights.all():
+        return wire.indptr, wire.post, wire.whole  # which may be bytes: taken when needed
+    indptr, post, weights = wire.rows()
+    return indptr, post, weights.__getitem__

@@ -18,7 +18,7 @@ from hetlava.sim.memory import require_memory
 from hetlava.sim.parameters import CUBA, MODELS, parameters_of
 from hetlava.sim.placing import Place, padded, place
 from hetlava.sparse_synapses import QuantisedSparse
-from hetlava.synapses import QuantisedProjection, QuantisedSynapses
+from hetlava.synapses import QuantisedProjection, QuantisedSynapses, Span
 
 FAN_IN_MAX = (1 << 31) // 256 - 1  # the sum of so many weights still fits 32 bits
 
@@ -92,7 +92,10 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         here = [k for k, q in enumerate(wires) if q.target == name]
         n = net.population(name).registers.n
         places.append(place(n, [wires[k] for k in here], [sparse[k] for k in here]))
-    require_memory(_stored_bytes(wires, places, names, sparse), "the engine's copy of the weights")
+    spans = [wire.span() for wire in wires]
+    require_memory(
+        _stored_bytes(wires, places, names, sparse, spans), "the engine's copy of the weights"
+    )
     keep = _Keeper()
     number = {INPUT: 0} | {name: k + 1 for k, name in enumerate(names)}
     sources = np.zeros((len(names) + 1, col.SOURCE_COLUMNS), np.int64)
@@ -102,7 +105,8 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
     for w, wire in enumerate(wires):
         table[w, col.SOURCE] = number[wire.source]
         target = number[wire.target]
-        _wire(keep, table[w], wire, places[target - 1], sparse[w], int(sources[target, col.SHIFT]))
+        shift = int(sources[target, col.SHIFT])
+        _wire(keep, table[w], wire, spans[w], places[target - 1], sparse[w], shift)
         _late(keep, table[w], wire)
     ends = np.cumsum([0] + [sum(q.target == name for q in wires) for name in names])
     sources[1:, col.FIRST_WIRE], sources[1:, col.LAST_WIRE] = ends[:-1], ends[1:]
@@ -151,14 +155,16 @@ def _stored_bytes(
     places: Sequence[Place],
     names: Sequence[str],
     sparse: Sequence[bool],
+    spans: Sequence[Span],
 ) -> int:
     """Return what the weights of matrices and lists will take at least."""
-    size = {name: at.size for name, at in zip(names, places, strict=True)}
+    at = dict(zip(names, places, strict=True))
     total = 0
-    for wire, is_list in zip(wires, sparse, strict=True):
+    for wire, is_list, span in zip(wires, sparse, spans, strict=True):
         if isinstance(wire, QuantisedProjection | QuantisedSparse):
-            listed = storage.LISTED_BYTES * int(np.count_nonzero(wire.weights)) if is_list else 0
-            total += listed if is_list else wire.shape[1] * size[wire.target]
+            planes = len(storage.planes_of(span))
+            stored = storage.listed_bytes if is_list else storage.tiled_bytes
+            total += stored(wire, at[wire.target], planes)
     return total
 
 
@@ -222,11 +228,16 @@ def _by_place(words: Sequence[AnyArray], at: Place, silent: Sequence[int]) -> In
 
 
 def _wire(
-    keep: _Keeper, row: Int64, wire: QuantisedSynapses, to: Place, is_list: bool, shift: int
+    keep: _Keeper,
+    row: Int64,
+    wire: QuantisedSynapses,
+    span: Span,
+    to: Place,
+    is_list: bool,
+    shift: int,
 ) -> None:
     """Fill in how the weights of a wire are stored."""
-    low, high, bits = wire.span()
-    row[col.EXPONENT], row[col.PEAK] = wire.weight_exp, max(-low, high)
+    row[col.EXPONENT], row[col.PEAK] = wire.weight_exp, max(-span.low, span.high)
     row[col.PORT], row[col.MESSAGES] = wire.port, wire.message_bits
     row[col.FAN_IN], row[col.ROWS], row[col.PLANES] = wire.fan_in, wire.shape[1], 1
     if isinstance(wire, QuantisedConvolution):
@@ -234,7 +245,7 @@ def _wire(
         return
     if not isinstance(wire, QuantisedProjection | QuantisedSparse):
         raise UnsupportedError(f"{wire.label}: the engine knows no {type(wire).__name__}")
-    planes = storage.planes_of(low, high, bits % 2 == 0)
+    planes = storage.planes_of(span)
     row[col.PLANES] = len(planes)
     for k, plane in enumerate(planes):
         row[col.LOW + k], row[col.DOUBLE + k] = plane

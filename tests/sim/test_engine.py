@@ -176,11 +176,11 @@ def test_the_order_of_projections_does_not_matter(random_network):
 
 
 def test_a_network_larger_than_memory_is_refused_with_both_sizes(monkeypatch):
-    monkeypatch.setattr(memory, "free_bytes", lambda: 1 << 16)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1000 * 1024 - 1)
     with pytest.raises(UnsupportedError, match=r"takes 0.0 GiB, 0.0 GiB are free"):
-        engine.prepare(layer(np.zeros((1000, 1000), int)))
+        engine.prepare(layer(np.ones((1000, 1000), int)))
     monkeypatch.setattr(memory, "free_bytes", lambda: None)
-    engine.prepare(layer(np.zeros((1000, 1000), int)))
+    engine.prepare(layer(np.ones((1000, 1000), int)))
 
 
 def test_events_made_in_order_equal_checked_ones(random_network):

@@ -152,6 +152,21 @@ def test_no_matrix_is_made_of_lists(monkeypatch, rng):
     assert sum(a.nbytes for a in tables if a.dtype in (np.uint8, np.uint16)) == 3 * wire.post.size
 
 
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(("odd", "planes"), [(0, 1), (1, 2)])
+def test_what_weights_will_take_is_known_before(monkeypatch, rng, listed, odd, planes):
+    weights = 2 * rng.integers(-128, 127, (100, 700)) + odd
+    if listed:
+        weights[rng.random(weights.shape) < 0.9] = 0
+    asked = []
+    monkeypatch.setattr("hetlava.sim.wiring.require_memory", lambda n, what: asked.append(n))
+    wire = QuantisedProjection(source="input", target="a", weights=weights.astype(np.int16))
+    kept = lay_out(network(rng, [from_matrix(wire) if listed else wire])).kept
+    kinds = (np.uint8, np.uint16, np.int16, np.uint32)
+    assert asked == [sum(a.nbytes for a in kept if a.dtype in kinds)]
+    assert asked[0] >= planes * np.count_nonzero(weights)
+
+
 def test_nothing_but_empty_lists_runs(rng):
     nothing = np.zeros(0, int)
     wire = from_coordinates(
