@@ -35,10 +35,10 @@ def inspect(
     """
     from rich.console import Console
 
-    from hetlava.datasets import DATASETS
+    from hetlava.datasets import DATASETS, base_name
     from hetlava.errors import DataError, ValidationError
 
-    path, name = Path(what), what.partition(":")[0]
+    path, name = Path(what), base_name(what)
     if path.exists():
         if split is not None:
             raise ValidationError(f"{what} is a file, of which there are no splits")

@@ -54,6 +54,20 @@ def train(
     shift: Annotated[
         int | None, typer.Option(help="Move training images by up to this many pixels.")
     ] = None,
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Change training recordings at random, may be repeated: noise:1.2Hz, "
+            "delete:0.001, time-scale:0.5, time-jitter:2ms, spatial-jitter:1, channel-shift:20."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that make augmented batches.")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps binned and transformed data for the next run."),
+    ] = None,
     drop: Annotated[
         float | None, typer.Option(help="Share of the hidden neurons dropped in training.")
     ] = None,
@@ -142,6 +156,8 @@ def train(
         lr_tau=lr_tau,
         shift=shift,
         drop=drop,
+        augment=None if augment is None else tuple(augment),
+        workers=workers,
         readout=readout,
         recurrent=recurrent or None,
         surrogate=surrogate,
@@ -155,7 +171,7 @@ def train(
         device=device,
         threads=threads,
     )
-    _train(config, out, begin, resume)
+    _train(config, out, begin, resume, cache)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -169,24 +185,35 @@ def _sizes(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _train(config: "TrainConfig", out: Path, start: Path | None, resume: bool) -> None:
+def _train(
+    config: "TrainConfig", out: Path, start: Path | None, resume: bool, cache_folder: Path | None
+) -> None:
     from rich.console import Console
 
     from hetlava.cli.training import fit_with_progress, summary
     from hetlava.datasets import load
+    from hetlava.datasets.cache import Cache
     from hetlava.errors import DataError
     from hetlava.train.distributed import joined
     from hetlava.train.model_file import write_model
 
     if not out.parent.is_dir():
         raise DataError(f"{out}: the folder {out.parent} does not exist; make it first")
-    recordings = load(config.dataset, "train"), load(config.dataset, "test")
+    cache = None if cache_folder is None else Cache(cache_folder)
+    recordings = load(config.dataset, "train", cache), load(config.dataset, "test", cache)
     checkpoint = out.with_name(out.name + ".ckpt")
     with joined(config.device) as team:
         console = Console(quiet=not team.writes)
         try:
             network, last = fit_with_progress(
-                config, recordings, checkpoint, console, start=start, resume=resume, team=team
+                config,
+                recordings,
+                checkpoint,
+                console,
+                start=start,
+                resume=resume,
+                team=team,
+                cache=cache,
             )
         except KeyboardInterrupt:
             console.print(f"stopped; {checkpoint} is kept, go on with --resume", markup=False)

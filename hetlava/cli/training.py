@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from hetlava.datasets.cache import Cache
 from hetlava.datasets.recordings import Recordings
 from hetlava.errors import ValidationError
 from hetlava.network import Network
@@ -80,6 +81,7 @@ def fit_with_progress(
     start: Path | None = None,
     resume: bool = False,
     team: Team = ALONE,
+    cache: Cache | None = None,
 ) -> tuple[Network, EpochMetrics | None]:
     """Train with bars for epochs and batches, a line per epoch and metrics.jsonl.
 
@@ -88,7 +90,13 @@ def fit_with_progress(
     begin = None if start is None else network_or_checkpoint(start)
     if not team.writes:
         return fit(
-            config, *recordings, start=begin, checkpoint=checkpoint, resume=resume, team=team
+            config,
+            *recordings,
+            start=begin,
+            checkpoint=checkpoint,
+            resume=resume,
+            team=team,
+            cache=cache,
         ), None
     done = read_checkpoint(checkpoint, config).epoch if resume else 0
     log, columns = (
@@ -120,6 +128,7 @@ def fit_with_progress(
                 on_batch=on_batch,
                 on_epoch=on_epoch,
                 team=team,
+                cache=cache,
             )
         finally:
             log.close()

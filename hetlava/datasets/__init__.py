@@ -5,7 +5,14 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Protocol, cast
 
+from hetlava.datasets.cache import Cache
 from hetlava.datasets.recordings import Defaults, Recordings, Split
+from hetlava.datasets.transforms import (
+    Transform,
+    defaults_after,
+    parse_transform,
+    transformed,
+)
 from hetlava.errors import ValidationError
 
 DATASETS: Mapping[str, str] = MappingProxyType(
@@ -39,35 +46,67 @@ class EncodedDataset(Protocol):
     def load(self, split: Split, encoder: str) -> Recordings: ...
 
 
-def load(name: str, split: str) -> Recordings:
+def load(name: str, split: str, cache: Cache | None = None) -> Recordings:
     """Return the recordings of a split of a data set: most have ``train`` and ``test``.
 
     Parameters
     ----------
     name : str
-        One of ``DATASETS``; where spikes are made of images, ``mnist:rate`` names the encoder.
+        One of ``DATASETS``; where spikes are made of images, ``mnist:rate`` names the encoder;
+        transforms follow a plus, ``nmnist+merge-polarities+downsample:2``.
+    cache : Cache, optional
+        Keeps what transforms have made.
 
     Raises
     ------
     ValidationError
-        If the data set, the encoder or the split is unknown; the message lists the known.
+        If the data set, the encoder, a transform or the split is unknown; the message lists the
+        known.
     DataError
         If the data is not there (the message says where to put it) or is damaged.
     MissingPackageError
         If a package that the data set needs is not installed.
     """
-    dataset, encoder = _dataset(name)
+    plain, transforms = _transforms(name)
+    dataset, encoder = _dataset(plain)
+    defaults_after(dataset.DEFAULTS, transforms)  # refuses what does not fit before it is read
     if split not in dataset.DEFAULTS.splits:
         known = ", ".join(dataset.DEFAULTS.splits)
         raise ValidationError(f"{name}: split {split!r} is unknown; known: {known}")
     if encoder:
-        return cast(EncodedDataset, dataset).load(split, encoder)
-    return dataset.load(split)
+        recordings = cast(EncodedDataset, dataset).load(split, encoder)
+    else:
+        recordings = dataset.load(split)
+    if not transforms:
+        return recordings
+
+    def make() -> Recordings:
+        return transformed(recordings, dataset.DEFAULTS.sensor, transforms, name)
+
+    return make() if cache is None else cache.record(Recordings, (recordings, name), make)
 
 
 def defaults(name: str) -> Defaults:
     """Return how a data set is usually binned, and its splits; reads no data."""
-    return _dataset(name)[0].DEFAULTS
+    plain, transforms = _transforms(name)
+    return defaults_after(_dataset(plain)[0].DEFAULTS, transforms)
+
+
+def base_name(name: str) -> str:
+    """Return the name of a data set without encoder and transforms.
+
+    Examples
+    --------
+    >>> base_name("mnist:rate+downsample:2")
+    'mnist'
+    """
+    return name.partition("+")[0].partition(":")[0]
+
+
+def _transforms(name: str) -> tuple[str, tuple[Transform, ...]]:
+    """Return the name before the first plus, and the transforms after it."""
+    plain, *texts = name.split("+")
+    return plain, tuple(parse_transform(text) for text in texts)
 
 
 def _dataset(name: str) -> tuple[Dataset, str]:

@@ -20,7 +20,9 @@ FILES = spoken.SpokenFiles(
     source="2700 and 300 spoken digits, computed from the Free Spoken Digit Dataset",
 )
 DURATION = 0.6  # [s]; 99.9 % of the spikes come earlier
-DEFAULTS = Defaults(dt=4e-3, n_steps=150, n_channels=spoken.N_CHANNELS, n_classes=10)
+DEFAULTS = Defaults(
+    dt=4e-3, n_steps=150, n_channels=spoken.N_CHANNELS, sensor=spoken.SENSOR, n_classes=10
+)
 
 
 def load(split: Split) -> Recordings:

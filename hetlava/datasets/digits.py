@@ -14,11 +14,12 @@ import numpy as np
 
 from hetlava.arrays import AnyArray, Int, Int64
 from hetlava.datasets.recordings import Defaults, Recordings, Split
+from hetlava.datasets.sensors import Sensor
 from hetlava.errors import MissingPackageError
 
 DURATION_US = 32_000
 # 8 steps after the last spike let it reach the output of a deep network
-DEFAULTS = Defaults(dt=1e-3, n_steps=40, n_channels=64, n_classes=10)
+DEFAULTS = Defaults(dt=1e-3, n_steps=40, n_channels=64, n_classes=10, sensor=Sensor(1, 8, 8))
 FULL = 16  # the largest value of a pixel
 FOLDS, TEST_FOLD = 5, 4
 

@@ -27,6 +27,7 @@ from hetlava.datasets.archives import Archive, open_archive
 from hetlava.datasets.event_files import FILE_MAX, EventFile, read_files
 from hetlava.datasets.places import cache_folder, data_folder
 from hetlava.datasets.recordings import Defaults, Recordings, Split, in_time_order
+from hetlava.datasets.sensors import Sensor
 from hetlava.errors import DataError
 
 SIDE = 128  # [pixel]
@@ -37,6 +38,7 @@ DEFAULTS = Defaults(
     n_channels=2 * SIDE * SIDE,
     n_classes=11,
     splits=("train", "test", "all"),
+    sensor=Sensor(2, SIDE, SIDE),
 )
 ARCHIVE = Path("dvs_gesture") / "dvs-gesture-10.zip"
 LISTED = "dvs_gesture/labels.csv"

@@ -19,13 +19,20 @@ from hetlava.datasets.encoders import Levels, Train, latency, poisson, rate
 from hetlava.datasets.idx import read_idx
 from hetlava.datasets.places import cache_folder, data_folder
 from hetlava.datasets.recordings import Defaults, Recordings, Split
+from hetlava.datasets.sensors import Sensor
 from hetlava.errors import DataError
 
 SIDE = 28  # [pixel]
 N_CLASSES = 10
 DURATION_US = 100_000
 # 8 steps after the last spike let it reach the output of a deep network
-DEFAULTS = Defaults(dt=1e-3, n_steps=108, n_channels=SIDE * SIDE, n_classes=N_CLASSES)
+DEFAULTS = Defaults(
+    dt=1e-3,
+    n_steps=108,
+    n_channels=SIDE * SIDE,
+    n_classes=N_CLASSES,
+    sensor=Sensor(1, SIDE, SIDE),
+)
 ENCODERS = ("latency", "rate", "poisson")
 PARTS: Mapping[Split, str] = {"train": "train", "test": "t10k"}
 

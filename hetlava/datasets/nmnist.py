@@ -29,10 +29,13 @@ from hetlava.datasets.archives import open_archive
 from hetlava.datasets.event_files import FILE_MAX, EventFile, read_files
 from hetlava.datasets.places import cache_folder, data_folder
 from hetlava.datasets.recordings import Defaults, Recordings, Split
+from hetlava.datasets.sensors import Sensor
 from hetlava.errors import DataError
 
 SIDE = 34  # [pixel]
-DEFAULTS = Defaults(dt=3e-3, n_steps=100, n_channels=2 * SIDE * SIDE, n_classes=10)
+DEFAULTS = Defaults(
+    dt=3e-3, n_steps=100, n_channels=2 * SIDE * SIDE, n_classes=10, sensor=Sensor(2, SIDE, SIDE)
+)
 DURATION = 0.3  # [s]
 ARCHIVE = Path("nmnist") / "nmnist-1100.zip"
 FOLDER = "NMNIST"

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hetlava.arrays import ArrayRecord, Int, Int64
+from hetlava.datasets.sensors import Sensor
 from hetlava.errors import ValidationError
 from hetlava.events import Events, concatenate, from_coordinates
 from hetlava.network import DT_MAX
@@ -17,13 +18,17 @@ BLOCK = 2000  # recordings binned at once: the sort of a block stays small besid
 
 
 class Defaults(NamedTuple):
-    """How a data set is usually binned, its size, and its splits: ``dt`` [s], steps, ..."""
+    """How a data set is usually binned, its size, and its splits: ``dt`` [s], steps, ...
+
+    ``sensor`` says how its channels lie, where that is known.
+    """
 
     dt: float
     n_steps: int
     n_channels: int
     n_classes: int
     splits: tuple[Split, ...] = ("train", "test")
+    sensor: Sensor | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -14,7 +14,9 @@ FILES = spoken.SpokenFiles(
     source="the official files, from zenkelab.org/datasets, gunzipped",
 )
 DURATION = 1.0  # [s]
-DEFAULTS = Defaults(dt=4e-3, n_steps=250, n_channels=spoken.N_CHANNELS, n_classes=20)
+DEFAULTS = Defaults(
+    dt=4e-3, n_steps=250, n_channels=spoken.N_CHANNELS, sensor=spoken.SENSOR, n_classes=20
+)
 
 
 def load(split: Split) -> Recordings:

@@ -21,11 +21,13 @@ from hetlava.arrays import AnyArray, Bool, Int, Int64
 from hetlava.datasets.archives import open_archive
 from hetlava.datasets.places import cache_folder, data_folder
 from hetlava.datasets.recordings import Defaults, Recordings, Split, in_time_order
+from hetlava.datasets.sensors import Sensor
 from hetlava.datasets.vlen import Bytes, read_rows
 from hetlava.errors import DataError, FormatError
 from hetlava.export.hdf5 import DAMAGE, Group, opened, opened_content
 
 N_CHANNELS = 700
+SENSOR = Sensor(1, 1, N_CHANNELS)
 TIME_MAX = 10.0  # [s]; four times the longest recording; later is damage
 FILE_MAX = 1 << 30  # [byte] of a file inside an archive, which is unpacked in memory
 

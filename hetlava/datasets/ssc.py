@@ -18,6 +18,7 @@ DEFAULTS = Defaults(
     dt=4e-3,
     n_steps=250,
     n_channels=spoken.N_CHANNELS,
+    sensor=spoken.SENSOR,
     n_classes=35,
     splits=("train", "valid", "test"),
 )

@@ -1,6 +1,6 @@
 """Batches of spikes for training: dense in lava-dl's axes, shuffled and moved at random."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,15 +12,20 @@ from hetlava.errors import ValidationError
 from hetlava.events import Events
 from hetlava.train.distributed import ALONE, Share, Team
 from hetlava.train.draws import per_sample
+from hetlava.train.loading import Loader
 from hetlava.train.spike_rows import SpikeRows, rows_of_events
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Spikes of samples and their classes (n_samples,)."""
+    """Spikes of samples and their classes (n_samples,).
+
+    With a ``loader``, an epoch's spikes are what it makes of the recordings.
+    """
 
     spikes: Events
     labels: Int64
+    loader: Loader | None = None
 
     def __post_init__(self) -> None:
         if self.labels.shape != (self.spikes.n_samples,):
@@ -47,19 +52,26 @@ Batches = Iterator[tuple[Tensor | SpikeRows, Tensor]]
 
 
 def shuffled(
-    data: Labelled, size: int, rng: torch.Generator, *, rows: bool = False, team: Team = ALONE
+    data: Labelled,
+    size: int,
+    rng: torch.Generator,
+    *,
+    rows: bool = False,
+    team: Team = ALONE,
+    epoch: int | None = None,
 ) -> Batches:
     """Give every sample once, in random order: spikes (<= size, n, T), or events, and labels.
 
-    Of every batch a process gets the share that its team leaves it.
+    Of every batch a process gets the share that its team leaves it. With an ``epoch``, spikes are
+    those that the data's loader makes for it, if there is one.
     """
     order = torch.randperm(data.spikes.n_samples, generator=rng).numpy()
-    return _batches(data, order, size, rows, team)
+    return _batches(data, order, size, rows, team, epoch)
 
 
 def in_order(data: Labelled, size: int, *, rows: bool = False, team: Team = ALONE) -> Batches:
     """Give every sample once, in their order; shared as in :func:`shuffled`."""
-    return _batches(data, np.arange(data.spikes.n_samples), size, rows, team)
+    return _batches(data, np.arange(data.spikes.n_samples), size, rows, team, None)
 
 
 def shares(n: int, size: int, team: Team) -> Iterator[Share]:
@@ -67,12 +79,20 @@ def shares(n: int, size: int, team: Team) -> Iterator[Share]:
     return (team.share(min(size, n - start)) for start in range(0, n, size))
 
 
-def _batches(data: Labelled, order: Int64, size: int, rows: bool, team: Team) -> Batches:
-    for start in range(0, len(order), size):
-        whole = order[start : start + size]
-        which = whole[team.share(len(whole)).part]
-        x = rows_of_events(data.spikes.take(which)) if rows else dense(data.spikes, which)
+def _batches(
+    data: Labelled, order: Int64, size: int, rows: bool, team: Team, epoch: int | None
+) -> Batches:
+    wholes = [order[start : start + size] for start in range(0, len(order), size)]
+    parts = [whole[team.share(len(whole)).part] for whole in wholes]
+    for which, spikes in zip(parts, _spikes(data, parts, epoch), strict=True):
+        x = rows_of_events(spikes) if rows else dense(spikes, np.arange(len(which)))
         yield x, torch.from_numpy(data.labels[which])
+
+
+def _spikes(data: Labelled, parts: Sequence[Int64], epoch: int | None) -> Iterator[Events]:
+    if data.loader is None or epoch is None:
+        return (data.spikes.take(which) for which in parts)
+    return data.loader.batches(parts, epoch)
 
 
 def moved(

@@ -6,7 +6,7 @@ the generators.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from hetlava.train.torch_file import read_torch, write_torch
 
 FORMAT = "hetlava.checkpoint"
 VERSION = 1
-MAY_CHANGE = ("epochs", "device")  # of the configuration, when a run is resumed
+MAY_CHANGE = ("epochs", "device", "workers")  # of the configuration, when a run is resumed
 
 
 class Checkpoint(NamedTuple):
@@ -156,7 +156,9 @@ def _lay_out(optimiser: torch.optim.Optimizer) -> None:
 
 def _check_config(path: Path, checkpoint: Checkpoint, config: TrainConfig) -> None:
     asked: Mapping[str, Any] = {k: _plain(v) for k, v in asdict(config).items()}
-    found = checkpoint.config
+    # what a run of an older version was not asked yet was what it is by default now
+    unasked = {f.name: _plain(f.default) for f in fields(TrainConfig) if f.default is not MISSING}
+    found = unasked | checkpoint.config
     differ = [
         f"{k} {found.get(k)!r}, asked {v!r}"
         for k, v in asked.items()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from hetlava.datasets import defaults
+from hetlava.datasets import base_name, defaults
+from hetlava.datasets.augmenting import parse_augmentation
 from hetlava.distributions import Levels, Uniform
 from hetlava.errors import ValidationError
 from hetlava.hardware.mismatch_presets import find_mismatch
@@ -69,6 +70,11 @@ class TrainConfig:
         Derivative of the spike, see :mod:`hetlava.train.surrogates` (norse only).
     regularise : tuple of str
         Penalties on top of the loss, see :mod:`hetlava.train.regularisers`.
+    augment : tuple of str
+        Changes of training recordings, drawn anew for every recording and epoch, see
+        :mod:`hetlava.datasets.augmenting`.
+    workers : int
+        Processes that make augmented batches; 0 for none. The result does not depend on it.
     drop : float
         Share of the hidden neurons that training silences, drawn anew for every sample.
     qat : bool
@@ -107,6 +113,8 @@ class TrainConfig:
     image: tuple[int, int, int] | None = None
     shift: int = 0
     drop: float = 0.0
+    augment: tuple[str, ...] = ()
+    workers: int = 0
     mismatch: str = ""
     mismatch_changes: tuple[str, ...] = ()
     trainer: Trainer = "slayer"
@@ -150,7 +158,14 @@ class TrainConfig:
             known = get_args(kind)
             _require(getattr(self, name) in known, name, getattr(self, name), " or ".join(known))
         self._check_trainer()
+        self._check_augment()
         self._check_mismatch()
+
+    def _check_augment(self) -> None:
+        object.__setattr__(self, "augment", tuple(self.augment))
+        for text in self.augment:
+            parse_augmentation(text)
+        _require(0 <= self.workers <= 256, "workers", self.workers, "0 to 256")
 
     def _check_mismatch(self) -> None:
         object.__setattr__(self, "mismatch_changes", tuple(self.mismatch_changes))
@@ -220,7 +235,9 @@ def config_for(dataset: str, **asked: Any) -> TrainConfig:
         If the data set is unknown or a value impossible.
     """
     binning = defaults(dataset)
-    chosen = {"dt": binning.dt, "n_steps": binning.n_steps, **PRESETS.get(dataset, {})}
+    chosen = {"dt": binning.dt, "n_steps": binning.n_steps, **PRESETS.get(base_name(dataset), {})}
+    if "image" in chosen and binning.sensor is not None:
+        chosen["image"] = tuple(binning.sensor)  # transforms may have changed it
     chosen |= READOUT_PRESETS.get(asked.get("readout") or "", {})
     chosen |= {name: value for name, value in asked.items() if value is not None}
     return TrainConfig(dataset=dataset, **chosen)

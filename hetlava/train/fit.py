@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numba
 import torch
 
+from hetlava.datasets import defaults
+from hetlava.datasets.augmenting import parse_augmentation
+from hetlava.datasets.cache import Cache
 from hetlava.datasets.recordings import Recordings
 from hetlava.errors import ValidationError
 from hetlava.hardware.mismatch_presets import find_mismatch
@@ -18,6 +21,7 @@ from hetlava.train.building import adam, build, library, trained_network
 from hetlava.train.checkpoint import read_checkpoint, restore, write_checkpoint
 from hetlava.train.config import TrainConfig
 from hetlava.train.distributed import ALONE, Team
+from hetlava.train.loading import Loader
 from hetlava.train.loop import OnBatch, Tally, evaluate, fade, train_epoch
 from hetlava.train.metrics import EpochMetrics
 from hetlava.train.nets import TrainableNet
@@ -36,6 +40,7 @@ def fit(
     on_batch: OnBatch = lambda done, n_batches: None,
     on_epoch: OnEpoch = lambda metrics: None,
     team: Team = ALONE,
+    cache: Cache | None = None,
 ) -> Network:
     """Train a network; on one kind of CPU, equal calls give equal bits.
 
@@ -54,6 +59,8 @@ def fit(
     team : Team
         The processes that train together, see :mod:`hetlava.train.distributed`; the first of them
         writes.
+    cache : Cache, optional
+        Keeps binned spikes for the next run.
 
     Raises
     ------
@@ -67,8 +74,10 @@ def fit(
         If lava-dl or norse, whichever is asked for, is not installed.
     """
     with threads(config.threads):
-        data = binned(train, config)
-        held_out = None if test is None else binned(test, config)
+        data = binned(train, config, cache)
+        if config.augment:
+            data = replace(data, loader=_loader(train, config))
+        held_out = None if test is None else binned(test, config, cache)
         if isinstance(start, Path):
             start = trained_network(start, data, train.n_classes)
         net = on_dies(build(config, data, train.n_classes, start), config)
@@ -158,7 +167,7 @@ def choose_device(asked: str) -> torch.device:
     return torch.device(name)
 
 
-def binned(recordings: Recordings, config: TrainConfig) -> Labelled:
+def binned(recordings: Recordings, config: TrainConfig, cache: Cache | None = None) -> Labelled:
     """Return the spikes of recordings in the steps of a training run.
 
     Raises
@@ -168,7 +177,23 @@ def binned(recordings: Recordings, config: TrainConfig) -> Labelled:
     """
     if recordings.n == 0:
         raise ValidationError(f"{recordings.name}: there is no {recordings.split} recording")
-    return Labelled(recordings.binned(config.dt, config.n_steps), recordings.labels)
+    if cache is None:
+        spikes = recordings.binned(config.dt, config.n_steps)
+    else:
+        spikes = cache.binned(recordings, config.dt, config.n_steps)
+    return Labelled(spikes, recordings.labels)
+
+
+def _loader(recordings: Recordings, config: TrainConfig) -> Loader:
+    return Loader(
+        recordings=recordings,
+        augmentations=tuple(parse_augmentation(text) for text in config.augment),
+        sensor=defaults(config.dataset).sensor,
+        dt=config.dt,
+        n_steps=config.n_steps,
+        seed=config.seed,
+        workers=config.workers,
+    )
 
 
 def _metrics(

@@ -87,7 +87,7 @@ def train_epoch(
     tally, n_batches = Tally(), -(-data.spikes.n_samples // config.batch)
     device = next(net.parameters()).device
     rows = net.takes_rows and device.type == "cpu"
-    batches = shuffled(data, config.batch, rng, rows=rows, team=team)
+    batches = shuffled(data, config.batch, rng, rows=rows, team=team, epoch=epoch)
     parts = shares(data.spikes.n_samples, config.batch, team)
     for done, ((x, labels), share) in enumerate(zip(batches, parts, strict=True), start=1):
         if isinstance(rng, SharedGenerator):
