@@ -1,7 +1,7 @@
 """HDF5 as untrusted input and as reproducible output."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 
 from hetlava.arrays import AnyArray
 from hetlava.errors import DataError, FormatError, HetlavaError
+from hetlava.export import hdf5_image
 from hetlava.export.hdf5_text import read_text
 from hetlava.files import replacing
 
@@ -65,6 +66,7 @@ class Group:
     name: str
     handle: Any
     budget: _Budget
+    on_disk: bool = True
 
     def where(self, key: str = "") -> str:
         """Return file and place, as every error message begins."""
@@ -85,7 +87,8 @@ class Group:
     def group(self, key: str) -> "Group":
         """Return a subgroup."""
         handle = self._member(key, h5py.Group, "a group")
-        return Group(self.path, f"{self.name}/{key}".lstrip("/"), handle, self.budget)
+        name = f"{self.name}/{key}".lstrip("/")
+        return Group(self.path, name, handle, self.budget, self.on_disk)
 
     def array(self, key: str, *, shape: tuple[int, ...] | None = None) -> AnyArray:
         """Return a dataset of numbers or booleans, of ``shape`` if given.
@@ -97,12 +100,32 @@ class Group:
         """
         data = self.dataset(key)
         with _blaming(self.where(key)):
-            self._check_type(key, data)
-            if shape is not None and data.shape != shape:
-                raise FormatError(f"{self.where(key)}: shape {data.shape}, expected {shape}")
-            self._check_storage(key, data)
+            self._check(key, data, shape)
             value = np.asarray(data[()])
         return value.astype(value.dtype.newbyteorder("="), copy=False)
+
+    def mapped(self, key: str, *, crc: int, shape: tuple[int, ...] | None = None) -> AnyArray:
+        """Return a dataset as a map of the file where that can be, else as :meth:`array`.
+
+        Raises
+        ------
+        FormatError
+            As :meth:`array`, and if the CRC-32 of its bytes is not ``crc``.
+        """
+        data = self.dataset(key)
+        with _blaming(self.where(key)):
+            self._check(key, data, shape)
+            if self.on_disk and hdf5_image.is_in_one_piece(data):
+                return hdf5_image.mapped(self.path, data, crc, self.where(key))
+            value = np.asarray(data[()])
+            hdf5_image.compare(hdf5_image.checksum(value), crc, self.where(key))
+        return value.astype(value.dtype.newbyteorder("="), copy=False)
+
+    def _check(self, key: str, data: Any, shape: tuple[int, ...] | None) -> None:
+        self._check_type(key, data)
+        if shape is not None and data.shape != shape:
+            raise FormatError(f"{self.where(key)}: shape {data.shape}, expected {shape}")
+        self._check_storage(key, data)
 
     def dataset(self, key: str) -> Any:
         """Return the ``h5py.Dataset`` of a member, of which nothing but its place is checked."""
@@ -201,7 +224,7 @@ def opened_content(path: Path, content: bytes) -> Iterator[Group]:
     with _blaming(str(path)):
         handle = h5py.File(io.BytesIO(content), "r")
     with _closing(handle):
-        yield Group(path, "", handle, _Budget(len(content)))
+        yield Group(path, "", handle, _Budget(len(content)), on_disk=False)
 
 
 @contextmanager
@@ -213,10 +236,11 @@ def _closing(handle: Any) -> Iterator[None]:
             handle.close()
 
 
-def write_arrays(path: Path, arrays: Mapping[str, AnyArray]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, AnyArray], pieces: Collection[str] = ()) -> None:
     """Write named arrays to a new file: the same arrays, the same bytes.
 
-    The same array object under two names is stored once. Bytes of the type ``S`` are texts.
+    The same array object under two names is stored once. Bytes of the type ``S`` are texts. The
+    arrays of ``pieces`` are stored in one piece each, to be mapped.
 
     Raises
     ------
@@ -224,18 +248,26 @@ def write_arrays(path: Path, arrays: Mapping[str, AnyArray]) -> None:
         If the disk refuses; an old file of that name stays.
     """
     # built in memory: when a disk is full, plain Python says so and HDF5 is left in no odd state
-    image = io.BytesIO()
-    with h5py.File(image, "w", libver=LIBRARY) as file:
+    image = hdf5_image.Image() if pieces else io.BytesIO()
+    aligned = {"alignment_threshold": 1, "alignment_interval": NUMBER_MAX}
+    places: dict[int, AnyArray] = {}
+    with h5py.File(image, "w", libver=LIBRARY, **(aligned if pieces else {})) as file:
         first: dict[int, str] = {}
         for name, array in arrays.items():
             if id(array) in first:
                 file[name] = file[first[id(array)]]
             else:
                 first[id(array)] = name
+                if name in pieces:
+                    places[hdf5_image.reserve(file, name, array)] = array
+                    continue
                 checked = {"chunks": _chunks(array), "fletcher32": True} if array.ndim else {}
                 file.create_dataset(name, data=array, track_times=False, **checked)
     with replacing(path) as temporary:
-        temporary.write_bytes(image.getbuffer())
+        if isinstance(image, io.BytesIO):
+            temporary.write_bytes(image.getbuffer())
+        else:
+            hdf5_image.write_image(temporary, image, places)
 
 
 @contextmanager

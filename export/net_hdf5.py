@@ -18,15 +18,22 @@ from hetlava.export.hdf5 import Group, opened, write_arrays
 from hetlava.export.lava_dl_network import LAYERS, Asked, as_it_is, read_lava_dl, settle
 from hetlava.export.net_layers import netx_arrays
 from hetlava.export.net_records import OWN, own_arrays, read_header, read_own
+from hetlava.export.net_storage import COMPACT, is_large, whole
 from hetlava.export.netx_rules import netx_differences as netx_differences
 from hetlava.network import Readout
 from hetlava.quantised import QuantisedNetwork
 
 
-def write(path: str | Path, net: QuantisedNetwork) -> None:
+def write(path: str | Path, net: QuantisedNetwork, *, compact: bool = False) -> None:
     """Write a network to a ``.net`` file; the same network and HDF5 give the same bytes.
 
     :func:`hetlava.export.netx_rules.netx_differences` says whether netx can load it, and why not.
+
+    Parameters
+    ----------
+    compact : bool
+        Store weights in bytes even if netx could load the network, which it then cannot; of use
+        for matrices of more than two million weights, smaller ones do not change.
 
     Raises
     ------
@@ -36,10 +43,14 @@ def write(path: str | Path, net: QuantisedNetwork) -> None:
         If the disk refuses; an old file of that name stays.
     """
     differences = netx_differences(net)
-    arrays = own_arrays(net, differences)
+    if not differences and compact and any(map(is_large, net.projections)):
+        differences = [COMPACT]
+    if not differences:
+        net = whole(net)
+    arrays, pieces = own_arrays(net, differences)
     if not differences:
         arrays |= netx_arrays(net)
-    write_arrays(Path(path), arrays)
+    write_arrays(Path(path), arrays, pieces)
 
 
 def read(
@@ -129,23 +140,35 @@ def _check_layers(root: Group, net: QuantisedNetwork, differences: list[str]) ->
         for parent in parents:
             branch = branch.setdefault(parent, {})
         branch[key] = array
-    _check_agreement(root, {OWN: None, **tree})
+    _check_agreement(root, {OWN: None, **tree}, _weights_of(root, net))
 
 
-def _check_agreement(group: Group, tree: Mapping[str, Any]) -> None:
+def _weights_of(root: Group, net: QuantisedNetwork) -> dict[int, Any]:
+    """Return the datasets of weights by the arrays that were read of them."""
+    if not net.projections:
+        return {}
+    top = root.group(OWN).group("projections")
+    return {
+        id(q.weights): top.group(str(k)).dataset("weights") for k, q in enumerate(net.projections)
+    }
+
+
+def _check_agreement(group: Group, tree: Mapping[str, Any], shared: Mapping[int, Any]) -> None:
     if set(group.keys()) != tree.keys():
         raise FormatError(f"{group.where()}: {list(group.keys())[:20]}, expected {list(tree)[:20]}")
     for key, expected in tree.items():
         if isinstance(expected, Mapping):
-            _check_agreement(group.group(key), expected)
-        elif expected is not None and not _holds(group, key, expected):
+            _check_agreement(group.group(key), expected, shared)
+        elif expected is not None and not _holds(group, key, expected, shared):
             raise FormatError(
                 f"{group.where(key)}: disagrees with the group {OWN}; whoever changes one changes "
                 f"both, or removes {OWN}"
             )
 
 
-def _holds(group: Group, key: str, expected: AnyArray) -> bool:
+def _holds(group: Group, key: str, expected: AnyArray, shared: Mapping[int, Any]) -> bool:
+    if id(expected) in shared and group.dataset(key) == shared[id(expected)]:
+        return True  # two links to one dataset
     if expected.dtype.kind == "S":
         return bool(group.text(key).encode() == expected[0])
     return np.array_equal(group.array(key, shape=expected.shape), expected)

@@ -9,11 +9,14 @@ import numpy.typing as npt
 
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import FormatError, UnsupportedError, ValidationError
+from hetlava.export.net_storage import Stored
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
-FORMAT = 3
+FORMAT = 4
+GRADED_FORMAT = 3  # without lists and large weights, which an older hetlava reads too
 CUBA_FORMAT = 2  # of CUBA neurons and binary spikes alone, which an older hetlava reads too
 PLAIN_FORMAT = 1  # of such networks of matrices without delays
 HEADER_MAX = 1 << 23  # [byte]; parsed JSON takes up to a hundred times its length
@@ -56,6 +59,8 @@ PROJECTION: Kinds = {
     "weight_exp": (int,),
     "weight_bits": (int,),
 }
+SPARSE: Kinds = {**PROJECTION, "n_synapses": (int,)}
+STORAGE: Kinds = {"halved": (bool,), "checksums": (dict,)}  # where arrays are in one piece
 CONVOLUTION: Kinds = {
     **PROJECTION,
     "input_shape": (list,),
@@ -66,8 +71,12 @@ CONVOLUTION: Kinds = {
 }
 
 
-def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
+def header_of(
+    net: QuantisedNetwork, differences: Sequence[str], storage: Sequence[Stored]
+) -> Bytes:
     """Return the header as JSON in ASCII, (n,) uint8; the same network gives the same bytes.
+
+    ``storage`` says how each projection is stored.
 
     Raises
     ------
@@ -79,7 +88,7 @@ def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
             raise ValidationError(f"{what} is {size}, a .net file holds at most {SIZE_MAX}")
     provenance = dict(net.provenance)
     record = {
-        "format": _format(net),
+        "format": _format(net, storage),
         "chip": net.chip,
         "dt": float(net.dt),
         "n_inputs": int(net.n_inputs),
@@ -91,7 +100,7 @@ def header_of(net: QuantisedNetwork, differences: Sequence[str]) -> Bytes:
         "provenance": provenance,
         "netx_differences": list(differences),
         "populations": [_population(p) for p in net.populations],
-        "projections": [_projection(p) for p in net.projections],
+        "projections": [_projection(*pair) for pair in zip(net.projections, storage, strict=True)],
     }
     text = _dump(record)
     if json.loads(text)["provenance"] != provenance:
@@ -156,9 +165,11 @@ def _population(population: QuantisedPopulation) -> Record:
     }
 
 
-def _format(net: QuantisedNetwork) -> int:
-    if not all(map(_is_bare, net.populations)) or any(map(_has_messages, net.projections)):
+def _format(net: QuantisedNetwork, storage: Sequence[Stored]) -> int:
+    if any(s.checksums for s in storage) or any(map(_is_sparse, net.projections)):
         return FORMAT
+    if not all(map(_is_bare, net.populations)) or any(map(_has_messages, net.projections)):
+        return GRADED_FORMAT
     return PLAIN_FORMAT if all(map(_is_plain, net.projections)) else CUBA_FORMAT
 
 
@@ -171,11 +182,15 @@ def _is_plain(projection: QuantisedSynapses) -> bool:
     return isinstance(projection, QuantisedProjection) and projection.delays is None
 
 
+def _is_sparse(projection: QuantisedSynapses) -> bool:
+    return isinstance(projection, QuantisedSparse)
+
+
 def _has_messages(projection: QuantisedSynapses) -> bool:
     return projection.message_bits > 0 or projection.port > 0
 
 
-def _projection(projection: QuantisedSynapses) -> Record:
+def _projection(projection: QuantisedSynapses, storage: Stored) -> Record:
     shared = {
         "source": projection.source,
         "target": projection.target,
@@ -184,6 +199,10 @@ def _projection(projection: QuantisedSynapses) -> Record:
     }
     if _has_messages(projection):
         shared |= {key: int(getattr(projection, key)) for key in MESSAGES}
+    if storage.checksums:
+        shared |= {"halved": storage.halved, "checksums": dict(storage.checksums)}
+    if isinstance(projection, QuantisedSparse):
+        return shared | {"n_synapses": int(projection.weights.size)}
     if not isinstance(projection, QuantisedConvolution):
         return shared
     return shared | {

@@ -1,7 +1,8 @@
 """The group ``hetlava`` of a ``.net`` file: a whole network as a header and numbered arrays.
 
 ``header`` (JSON as bytes), ``populations/<i>/<word>``, ``projections/<i>/weights`` and, where
-there are any, ``delays``; numbers, because a population may have any name.
+there are any, ``delays``, of lists ``post`` and ``indptr``; numbers, because a population may have
+any name.
 """
 
 from collections.abc import Sequence
@@ -17,31 +18,44 @@ from hetlava.export.net_header import (
     POPULATION,
     PROJECTION,
     SIZE_MAX,
+    SPARSE,
+    STORAGE,
+    Kinds,
     Record,
     checked,
     header_of,
     parse_header,
 )
+from hetlava.export.net_storage import read_arrays, stored
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import neuron_model
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
 OWN = "hetlava"
 
 
-def own_arrays(net: QuantisedNetwork, differences: Sequence[str]) -> dict[str, AnyArray]:
-    """Return the network as datasets by path; ``differences`` to netx are kept in the header."""
-    arrays: dict[str, AnyArray] = {f"{OWN}/header": header_of(net, differences)}
+def own_arrays(
+    net: QuantisedNetwork, differences: Sequence[str]
+) -> tuple[dict[str, AnyArray], list[str]]:
+    """Return the network as datasets by path, and which of them are to be stored in one piece.
+
+    ``differences`` to netx are kept in the header; where there are some, weights need not be stored
+    as netx reads them.
+    """
+    storage = [stored(q, in_bytes=bool(differences)) for q in net.projections]
+    arrays: dict[str, AnyArray] = {f"{OWN}/header": header_of(net, differences, storage)}
     for k, population in enumerate(net.populations):
         for name in population.registers.words:
             arrays[f"{OWN}/populations/{k}/{name}"] = getattr(population.registers, name)
-    for k, projection in enumerate(net.projections):
-        arrays[f"{OWN}/projections/{k}/weights"] = projection.weights
-        if projection.delays is not None:
-            arrays[f"{OWN}/projections/{k}/delays"] = projection.delays
-    return arrays
+    pieces = []
+    for k, part in enumerate(storage):
+        where = f"{OWN}/projections/{k}"
+        arrays |= {f"{where}/{name}": array for name, array in part.arrays.items()}
+        pieces += [f"{where}/{name}" for name in part.checksums]
+    return arrays, pieces
 
 
 def read_header(root: Group) -> Record:
@@ -127,24 +141,39 @@ def _projections(
     where = own.where("header")
     projections: list[QuantisedSynapses] = []
     for k, item in enumerate(records):
-        is_kernel = isinstance(item, dict) and "input_shape" in item
-        kinds = CONVOLUTION if is_kernel else PROJECTION
-        has_messages = isinstance(item, dict) and bool(item.keys() & MESSAGES.keys())
-        record = checked(item, {**kinds, **MESSAGES} if has_messages else kinds, where)
-        group = top.group(str(k))
-        _check_members(group, {"weights"} | (set(group.keys()) & {"delays"}))
+        record, kind = _checked_projection(item, where)
         if record["source"] not in sizes or record["target"] not in sizes:
             raise FormatError(f"{where}: projection {k} leads to no population")
+        group = top.group(str(k))
         n_post, n_pre = sizes[record["target"]], sizes[record["source"]]
+        shapes: dict[str, tuple[int, ...] | None] = {"weights": (n_post, n_pre)}
+        if kind is QuantisedConvolution:
+            record, shapes = _geometry(record, where), {"weights": None}
+        elif kind is QuantisedSparse:
+            n = record.pop("n_synapses")
+            shapes = {"weights": (n,), "post": (n,), "indptr": (n_pre + 1,)}
+            record["n_post"] = n_post
         if "delays" in group.keys():
-            record["delays"] = group.array("delays", shape=(n_pre,))
-        if is_kernel:
-            record["weights"] = group.array("weights")
-            projections.append(QuantisedConvolution(**_geometry(record, where)))
-        else:
-            record["weights"] = group.array("weights", shape=(n_post, n_pre))
-            projections.append(QuantisedProjection(**record))
+            shapes["delays"] = (n_pre,)
+        _check_members(group, set(shapes))
+        record |= read_arrays(group, shapes, record.pop("checksums", {}))
+        projections.append(kind(**record))
     return tuple(projections)
+
+
+def _checked_projection(item: object, where: str) -> tuple[Record, type[QuantisedSynapses]]:
+    """Return the record of a projection, keys and types checked, and what it is one of."""
+    keys = item.keys() if isinstance(item, dict) else set()
+    kinds: Kinds = PROJECTION
+    kind: type[QuantisedSynapses] = QuantisedProjection
+    if "input_shape" in keys:
+        kinds, kind = CONVOLUTION, QuantisedConvolution
+    elif "n_synapses" in keys:
+        kinds, kind = SPARSE, QuantisedSparse
+    for more in (MESSAGES, STORAGE):
+        if keys & more.keys():
+            kinds = {**kinds, **more}
+    return dict(checked(item, kinds, where)), kind
 
 
 def _geometry(record: Record, where: str) -> Record:

@@ -1,5 +1,6 @@
 """Frozen records of read-only arrays: what every noun of hetlava is made of."""
 
+import mmap
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -71,6 +72,16 @@ def same(one: ArrayRecord, other: ArrayRecord, but: Collection[str] = ()) -> boo
 def _can_change(array: AnyArray) -> bool:
     # a read-only view still follows what it is a view of
     return array.flags.writeable or (isinstance(array.base, np.ndarray) and _can_change(array.base))
+
+
+def let_go(array: AnyArray) -> None:
+    """Give back the memory of a mapped file that was read, if ``array`` is a map of one."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    held = base.obj if isinstance(base, memoryview) else base
+    if isinstance(held, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        held.madvise(mmap.MADV_DONTNEED)
 
 
 R = TypeVar("R", bound=np.generic)

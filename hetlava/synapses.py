@@ -8,7 +8,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int, Int8, Int16, Int64, require, same
+from hetlava.arrays import (
+    AnyArray,
+    ArrayRecord,
+    Bool,
+    Int,
+    Int8,
+    Int16,
+    Int64,
+    let_go,
+    require,
+    same,
+)
 from hetlava.errors import UnsupportedError, ValidationError
 
 DELAY_MAX = 62  # [step]; Loihi 2 has 6 bits of delay, of which one step is the synapse's own
@@ -108,23 +119,36 @@ class QuantisedSynapses(ArrayRecord, ABC):
 
     def whole(self, part: Any = None) -> Int16:
         """Return the weights of a part as numpy indexes it, of all if not given."""
-        stored = self.weights if part is None else self.weights[part]
+        return self._whole(self.weights if part is None else self.weights[part])
+
+    def _whole(self, stored: Int16 | Int8) -> Int16:
         weights: Int16 = stored.astype(np.int16, copy=False)
         return weights * np.int16(2) if self.halved else weights
 
     def blocks(self) -> Iterator[Int16]:
         """Yield the weights block by block of the first axis, which bounds the memory."""
+        yield from map(self._whole, self._stored_blocks())
+
+    def _stored_blocks(self) -> Iterator[Int16 | Int8]:
         step = max(1, BLOCK // max(1, prod(self.weights.shape[1:])))
         for start in range(0, len(self.weights), step):
-            yield self.whole(slice(start, start + step))
+            yield self.weights[start : start + step]
+            let_go(self.weights)
 
     def span(self) -> Span:
         """Return between what and in which bits the weights are."""
         if not self.weights.size:
             return Span(0, 0, 0)
-        low, high = int(self.weights.min()), int(self.weights.max())
-        bits, unit = int(np.bitwise_or.reduce(self.weights, axis=None)), 1 + self.halved
+        low, high, bits = 1 << 15, -(1 << 15), 0
+        for stored in self._stored_blocks():
+            low, high = min(low, int(stored.min())), max(high, int(stored.max()))
+            bits |= int(np.bitwise_or.reduce(stored, axis=None))
+        unit = 1 + self.halved
         return Span(low * unit, high * unit, bits * unit)
+
+    def n_nonzero(self) -> int:
+        """Return how many weights are not 0, those of a kernel once."""
+        return sum(int(np.count_nonzero(stored)) for stored in self._stored_blocks())
 
     def _check_delays(self, delays: Int16) -> None:
         if delays.shape != self.shape[1:] or delays.dtype != np.int16:
@@ -226,7 +250,9 @@ class QuantisedProjection(QuantisedSynapses):
 
     def fan_out(self) -> Int64:
         """Return the non-zero weights of each column."""
-        fan: Int64 = np.count_nonzero(self.weights, axis=0).astype(np.int64)
+        fan = np.zeros(self.shape[1], np.int64)
+        for stored in self._stored_blocks():
+            fan += np.count_nonzero(stored, axis=0)
         return fan
 
     def rows(self) -> Rows:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hetlava.arrays import AnyArray, Int, Int16, Int64
+from hetlava.arrays import AnyArray, Int, Int16, Int64, let_go
 from hetlava.sim.placing import LANES, TILE, Place
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses, Span
@@ -63,7 +63,7 @@ def is_sparse(wire: QuantisedSynapses) -> bool:
         return True
     if wire.weights.ndim != 2 or wire.weights.size < LISTED_MIN:
         return False
-    return bool(np.count_nonzero(wire.weights) < DENSITY * wire.weights.size)
+    return wire.n_nonzero() < DENSITY * wire.weights.size
 
 
 def tiled_bytes(wire: QuantisedSynapses, place: Place, planes: int) -> int:
@@ -74,7 +74,7 @@ def tiled_bytes(wire: QuantisedSynapses, place: Place, planes: int) -> int:
 def listed_bytes(wire: QuantisedSynapses, place: Place, planes: int) -> int:
     """Return what :func:`lists` will take."""
     chunks = -(-place.size // min(place.chunk, PLACES))
-    synapses = (LISTED_BYTES + planes - 1) * int(np.count_nonzero(wire.weights))
+    synapses = (LISTED_BYTES + planes - 1) * wire.n_nonzero()
     return synapses + START_BYTES * chunks * (wire.shape[1] + 1)
 
 
@@ -98,6 +98,7 @@ def tiles(wire: QuantisedProjection, place: Place, planes: tuple[Plane, ...]) ->
             units = part.T.reshape(n_pre, -1, 2, LANES // 2).swapaxes(2, 3)
             stored[end : end + units.size] = units.ravel()
             end += units.size
+            let_go(wire.weights)
     return stored
 
 

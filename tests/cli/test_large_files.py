@@ -8,6 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
+from hetlava.export.net_hdf5 import write
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+
 N = 1_000_000
 MEGABYTE = 1 << 20
 
@@ -53,3 +57,66 @@ def test_a_million_neurons_are_looked_at_in_500_megabytes(million: Path, command
     assert done.returncode == 0, done.stderr[-2000:]
     assert "1000000" in done.stdout.replace(",", "")
     assert int(done.stderr.split()[-1]) < 500 * MEGABYTE
+
+
+N_DENSE = 4096
+
+# what a process takes from opening the file to the end of a run, and of that what it must keep
+GROWTH = """
+import re, sys
+from pathlib import Path
+import numpy as np
+from hetlava.events import from_dense
+from hetlava.export.net_hdf5 import read
+from hetlava.sim import engine
+
+def memory(key):
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(key + r":\\s*(\\d+) kB", status)[1]) * 1024
+
+small, large = sys.argv[1:]
+net = read(small)
+engine.run(net, from_dense(np.ones((2, 1, net.n_inputs), bool)))  # loads the compiled loops
+before = memory("VmRSS")
+net = read(large)
+opened = memory("VmRSS")
+rest = memory("RssAnon")
+prepared = engine.prepare(net)
+print(opened - before, memory("RssAnon") - rest, memory("VmHWM") - before)
+prepared.run(from_dense(np.ones((2, 1, net.n_inputs), bool)))
+"""
+
+
+def dense(n: int, rng: np.random.Generator) -> QuantisedNetwork:
+    zero = np.zeros(n, np.int32)
+    registers = CubaRegisters(du=zero, dv=zero, vth=zero, bias_mant=zero, bias_exp=zero)
+    weights = (2 * rng.integers(-128, 128, (n, n), np.int16)).astype(np.int16)
+    return QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=n,
+        n_steps=2,
+        populations=(QuantisedPopulation(name="a", registers=registers),),
+        projections=(QuantisedProjection(source="input", target="a", weights=weights),),
+        output="a",
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux reports it")
+def test_a_large_matrix_is_opened_for_nothing_and_prepared_in_a_byte_a_weight(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for name, n in (("small", 64), ("large", N_DENSE)):
+        write(tmp_path / name, dense(n, rng), compact=True)
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH, str(tmp_path / "small"), str(tmp_path / "large")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    opened, kept, peak = map(int, done.stdout.split())
+    n_weights, slack = N_DENSE**2, 4 * MEGABYTE
+    assert opened < slack
+    assert n_weights <= kept + slack and kept < n_weights + slack
+    # what is mapped is let go block by block, and blocks are unpacked in 16 bits
+    assert peak < 2 * n_weights + slack

@@ -61,8 +61,8 @@ def test_a_header_that_lies_is_named(
 
 
 def test_a_newer_format_is_named(net_file: Path) -> None:
-    edit(net_file, lambda h: h.update(format=4, new_key=1))
-    with pytest.raises(UnsupportedError, match="format 4, this hetlava reads up to 3"):
+    edit(net_file, lambda h: h.update(format=5, new_key=1))
+    with pytest.raises(UnsupportedError, match="format 5, this hetlava reads up to 4"):
         read(net_file)
 
 
