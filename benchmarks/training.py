@@ -32,6 +32,7 @@ from torch.nn.functional import cross_entropy
 
 from hetlava.events import Events, from_dense
 from hetlava.train.batches import dense
+from hetlava.train.declared import usual
 from hetlava.train.fit import threads
 from hetlava.train.log_tau import Taus
 from hetlava.train.nets import TrainableNet
@@ -87,13 +88,13 @@ def ours(net: TrainableNet) -> System:
 def hetlava_slayer(rng: np.random.Generator) -> System:
     from hetlava.train.slayer_net import SlayerNet
 
-    return ours(SlayerNet(SIZES[0], taus(rng), DT, threshold=4.0, learn_tau="neuron"))
+    return ours(SlayerNet(SIZES[0], taus(rng), DT, declared=usual(4.0)))
 
 
 def hetlava_norse(rng: np.random.Generator) -> System:
     from hetlava.train.norse_net import NorseNet
 
-    return ours(NorseNet(SIZES[0], taus(rng), DT, threshold=4.0, learn_tau="neuron"))
+    return ours(NorseNet(SIZES[0], taus(rng), DT, declared=usual(4.0)))
 
 
 def lava_dl(rng: np.random.Generator) -> System:

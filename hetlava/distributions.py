@@ -1,8 +1,9 @@
-"""The distributions that time constants are drawn from: one frozen record per family.
+"""The distributions that parameters of neurons are drawn from: one frozen record per family.
 
-How they are written (``gamma:20ms,shape=3``) stands in :mod:`hetlava.heterogeneity`. The value of
-a family is its **mean**, so that two families of one value are matched in their mean. Draws are
-clipped, and :attr:`Distribution.mean` is the mean of what is drawn, clip included.
+Values are time constants [s] or, with ``unit="V"``, potentials, which may be negative. How they are
+written (``gamma:20ms,shape=3``) stands in :mod:`hetlava.heterogeneity`. The value of a family is
+its **mean**, so that two families of one value are matched in their mean. Draws are clipped, and
+:attr:`Distribution.mean` is the mean of what is drawn, clip included.
 """
 
 import math
@@ -17,9 +18,13 @@ import numpy as np
 from hetlava.arrays import Float
 from hetlava.errors import ValidationError
 from hetlava.neurons.cuba import TAU_MAX
-from hetlava.units import format_number, format_time
+from hetlava.quantities import QUANTITIES, TAU_MIN, Quantity, Unit
+from hetlava.units import format_number
 
-TAU_MIN = 1e-9  # [s]; a shorter one is a mistake of unit, no chip steps that fast
+__all__ = ["TAU_MAX", "TAU_MIN"]
+
+UNBOUNDED = (-math.inf, math.inf)
+LEAST = 1e-300  # below every value; has a logarithm
 SHAPE_RANGE = (0.1, 1e6)  # below, most draws are at the clip; above, the spread is under 0.1 %
 SIGMA_RANGE = (1e-3, 3.0)  # for the same two reasons
 PANELS, NODES = 64, 20  # of the quadrature of a clipped mean
@@ -27,81 +32,112 @@ PANELS, NODES = 64, 20  # of the quadrature of a clipped mean
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution(ABC):
-    """A distribution of time constants, drawn and then clipped to ``clip``, (low, high) [s]."""
+    """A distribution in ``unit``, drawn and then clipped to ``clip``, (low, high).
+
+    The clip that is not given is the range of the unit's values.
+    """
 
     family: ClassVar[str]
-    clip: tuple[float, float] = (TAU_MIN, TAU_MAX)
+    positive: ClassVar[bool] = False
+    unit: Unit = "s"
+    clip: tuple[float, float] = UNBOUNDED
 
     def __post_init__(self) -> None:
-        check_taus(self.family, *self.clip)
+        if self.unit not in QUANTITIES:
+            raise ValidationError(f"unit {self.unit!r} is unknown; known: {', '.join(QUANTITIES)}")
+        if self.clip == UNBOUNDED:
+            object.__setattr__(self, "clip", self.quantity.range)
+        self.quantity.check(self.family, *self.clip)
         low, high = self.clip
         if not low < high:
             raise ValidationError(
-                f"{self.family}: min {format_time(low)} is not below max {format_time(high)}"
+                f"{self.family}: min {self.text(low)} is not below max {self.text(high)}"
             )
+        self.quantity.check(self.family, *self.listed(), positive=self.positive)
+
+    @property
+    def quantity(self) -> Quantity:
+        """What the values are."""
+        return QUANTITIES[self.unit]
+
+    def text(self, value: float) -> str:
+        """Return a value as it is written, with its unit."""
+        return self.quantity.format(value)
 
     @property
     @abstractmethod
     def mean(self) -> float:
-        """Mean [s] of what :meth:`sample` draws, clip included."""
+        """Mean of what :meth:`sample` draws, clip included."""
+
+    @abstractmethod
+    def listed(self) -> tuple[float, ...]:
+        """Return the values that the declaration names, the clip aside."""
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The least and the largest value that can be drawn, clip included."""
+        low, high = np.clip((min(self.listed()), max(self.listed())), *self.clip)
+        return float(low), float(high)
 
     @abstractmethod
     def draw(self, n: int, rng: np.random.Generator) -> Float:
-        """Draw ``n`` values [s] before the clip."""
+        """Draw ``n`` values before the clip."""
 
     @abstractmethod
     def written(self) -> list[str]:
         """Return the arguments as they are written, the clip aside."""
 
     def sample(self, n: int, rng: np.random.Generator) -> Float:
-        """Draw time constants [s], (n,) float64, all inside ``clip``."""
+        """Draw values, (n,) float64, all inside ``clip``."""
         return np.clip(self.draw(n, rng), *self.clip)
 
     def __str__(self) -> str:
+        least, most = self.quantity.range
         low, high = self.clip
-        bounds = [f"min={format_time(low)}"] if low != TAU_MIN else []
-        bounds += [f"max={format_time(high)}"] if high != TAU_MAX else []
+        bounds = [f"min={self.text(low)}"] if low != least else []
+        bounds += [f"max={self.text(high)}"] if high != most else []
         return f"{self.family}:{','.join(self.written() + bounds)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Distribution):
-    """One value [s] for all: the homogeneous network."""
+    """One value for all: the homogeneous network."""
 
     family = "constant"
     value: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_taus(self.family, self.value)
 
     @property
     def mean(self) -> float:
         return float(np.clip(self.value, *self.clip))
 
+    def listed(self) -> tuple[float, ...]:
+        return (self.value,)
+
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         return np.full(n, self.value)
 
     def written(self) -> list[str]:
-        return [format_time(self.value)]
+        return [self.text(self.value)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Levels(Distribution):
-    """A few values [s], evenly distributed: counts differ by one at most, the order is random."""
+    """A few values, evenly distributed: counts differ by one at most, the order is random."""
 
     family = "levels"
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not self.values:
             raise ValidationError("levels: no values, at least one is needed")
-        check_taus(self.family, *self.values)
+        super().__post_init__()
 
     @property
     def mean(self) -> float:
         return float(np.mean(np.clip(self.values, *self.clip)))
+
+    def listed(self) -> tuple[float, ...]:
+        return self.values
 
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         # which levels get one neuron more is drawn too, so that none is favoured
@@ -109,12 +145,12 @@ class Levels(Distribution):
         return rng.permutation(even)
 
     def written(self) -> list[str]:
-        return [format_time(value) for value in self.values]
+        return [self.text(value) for value in self.values]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Uniform(Distribution):
-    """Uniform between two values [s]."""
+    """Uniform between two values."""
 
     family = "uniform"
     low: float
@@ -122,10 +158,9 @@ class Uniform(Distribution):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_taus(self.family, self.low, self.high)
         if not self.low < self.high:
             raise ValidationError(
-                f"uniform: {format_time(self.low)} is not below {format_time(self.high)}; "
+                f"uniform: {self.text(self.low)} is not below {self.text(self.high)}; "
                 "write the smaller one first"
             )
 
@@ -137,24 +172,27 @@ class Uniform(Distribution):
         integral = clipped * (ends - clipped / 2)
         return float((integral[1] - integral[0]) / (ends[1] - ends[0]))
 
+    def listed(self) -> tuple[float, ...]:
+        return self.low, self.high
+
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         return rng.uniform(self.low, self.high, n)
 
     def written(self) -> list[str]:
-        return [format_time(self.low), format_time(self.high)]
+        return [self.text(self.low), self.text(self.high)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gamma(Distribution):
-    """Gamma distribution of mean ``value`` [s]: scale ``value / shape``, CV ``shape ** -0.5``."""
+    """Gamma distribution of mean ``value``: scale ``value / shape``, CV ``shape ** -0.5``."""
 
     family = "gamma"
+    positive = True
     value: float
     shape: float
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_taus(self.family, self.value)
         check_number("gamma: shape", self.shape, SHAPE_RANGE)
 
     @property
@@ -162,67 +200,69 @@ class Gamma(Distribution):
         k = self.shape
         # ten standard deviations of the bulk, and where the exponential tails are below exp(-40)
         reach = 10 / math.sqrt(k) + 40 / k
-        clip = np.array(self.clip) / self.value
+        clip = np.maximum(np.array(self.clip) / self.value, LEAST)
         support = (-reach, math.log1p(reach))
         return self.value * _clip_ratio(lambda z: np.exp(k * (z - np.expm1(z))), support, clip)
+
+    def listed(self) -> tuple[float, ...]:
+        return (self.value,)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return max(self.clip[0], 0.0), self.clip[1]
 
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         return rng.gamma(self.shape, self.value / self.shape, n)
 
     def written(self) -> list[str]:
-        return [format_time(self.value), f"shape={format_number(self.shape)}"]
+        return [self.text(self.value), f"shape={format_number(self.shape)}"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lognormal(Distribution):
     """Log-normal distribution; ``sigma`` is the standard deviation of the logarithm.
 
-    ``value`` [s] is the mean, ``median * exp(sigma**2 / 2)``, or the median when ``of`` says so.
+    ``value`` is the mean, ``median * exp(sigma**2 / 2)``, or the median when ``of`` says so.
     """
 
     family = "lognormal"
+    positive = True
     value: float
     sigma: float
     of: Literal["mean", "median"] = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_taus(self.family, self.value)
         check_number("lognormal: sigma", self.sigma, SIGMA_RANGE)
         if self.of not in ("mean", "median"):
             raise ValidationError(f"lognormal: of {self.of!r} is unknown; known: mean, median")
 
     @property
     def median(self) -> float:
-        """Median [s] before the clip."""
+        """Median before the clip."""
         return self.value * (math.exp(-(self.sigma**2) / 2) if self.of == "mean" else 1.0)
 
     @property
     def mean(self) -> float:
         s = self.sigma
-        clip = np.array(self.clip) / self.median
+        clip = np.maximum(np.array(self.clip) / self.median, LEAST)
         ratio = _clip_ratio(lambda z: np.exp(-((z / s) ** 2) / 2), (-12 * s, 12 * s), clip)
         return self.value * (math.exp(s**2 / 2) if self.of == "median" else 1.0) * ratio
+
+    def listed(self) -> tuple[float, ...]:
+        return (self.value,)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return max(self.clip[0], 0.0), self.clip[1]
 
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         return rng.lognormal(math.log(self.median), self.sigma, n)
 
     def written(self) -> list[str]:
-        value = format_time(self.value)
+        value = self.text(self.value)
         centre = value if self.of == "mean" else f"median={value}"
         return [centre, f"sigma={format_number(self.sigma)}"]
-
-
-def check_taus(what: str, *taus: float) -> None:
-    """Raise ValidationError unless every time constant [s] is one, naming the first that is not."""
-    for tau in taus:
-        if not tau > 0:
-            raise ValidationError(f"{what}: tau {format_time(tau)} is not above 0 s")
-        if not TAU_MIN <= tau <= TAU_MAX:
-            raise ValidationError(
-                f"{what}: tau {format_time(tau)} is outside {format_time(TAU_MIN)} .. "
-                f"{format_time(TAU_MAX)} (wrong unit?)"
-            )
 
 
 def check_number(what: str, value: float, bounds: tuple[float, float]) -> None:

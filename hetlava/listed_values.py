@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hetlava.arrays import Float
-from hetlava.distributions import Distribution, check_number, check_taus
+from hetlava.distributions import Distribution, check_number
 from hetlava.errors import ValidationError
-from hetlava.units import format_number, format_time
+from hetlava.units import format_number
 
 SHARE_RANGE = (0.0, 1.0)
 VALUES_MAX = 100_000  # of a measured population; the text of a declaration holds them all
@@ -15,7 +15,7 @@ VALUES_MAX = 100_000  # of a measured population; the text of a declaration hold
 
 @dataclass(frozen=True, kw_only=True)
 class Double(Distribution):
-    """Two values [s]: a ``share`` of the neurons has the second one, rounded to whole neurons.
+    """Two values: a ``share`` of the neurons has the second one, rounded to whole neurons.
 
     With 20 ms, 100 ms and a share of 0.05 it is the mistuned population of Perez-Nieves et al.
     (2021), Neural heterogeneity promotes robust learning, figure 2F.
@@ -28,7 +28,6 @@ class Double(Distribution):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_taus(self.family, self.first, self.second)
         check_number("double: share", self.share, SHARE_RANGE)
 
     @property
@@ -36,36 +35,41 @@ class Double(Distribution):
         first, second = np.clip((self.first, self.second), *self.clip)
         return float(first + self.share * (second - first))
 
+    def listed(self) -> tuple[float, ...]:
+        return self.first, self.second
+
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         seconds = np.arange(n) < round(self.share * n)
         return rng.permutation(np.where(seconds, self.second, self.first))
 
     def written(self) -> list[str]:
-        times = [format_time(self.first), format_time(self.second)]
-        return [*times, f"share={format_number(self.share)}"]
+        values = [self.text(self.first), self.text(self.second)]
+        return [*values, f"share={format_number(self.share)}"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Empirical(Distribution):
-    """Values [s] that were measured, drawn with replacement."""
+    """Values that were measured, drawn with replacement."""
 
     family = "empirical"
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not 1 <= len(self.values) <= VALUES_MAX:
             raise ValidationError(
                 f"empirical: {len(self.values)} values, expected 1 .. {VALUES_MAX}"
             )
-        check_taus(self.family, *self.values)
+        super().__post_init__()
 
     @property
     def mean(self) -> float:
         return float(np.mean(np.clip(self.values, *self.clip)))
 
+    def listed(self) -> tuple[float, ...]:
+        return self.values
+
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         return rng.choice(np.array(self.values), n)
 
     def written(self) -> list[str]:
-        return [format_time(value) for value in self.values]
+        return [self.text(value) for value in self.values]

@@ -1,7 +1,7 @@
 """The float network: populations and projections in seconds and volts; what trainers produce."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from hetlava.arrays import ArrayRecord, Float, Int64, require
 from hetlava.errors import ValidationError
 from hetlava.graph import check_wiring, population_sizes
-from hetlava.neurons.cuba import CubaLI, Discretisation
+from hetlava.neurons.cuba import CubaLI, CubaLIF, Discretisation
 
 Readout = Literal["spike-count", "max-voltage", "mean-voltage", "last-voltage"]
 DT_MAX = 1.0  # [s]; a longer step is a mistake of unit
@@ -89,7 +89,7 @@ class Network(ArrayRecord):
     discretisation : str
         ``exponential`` or ``euler``, see :mod:`hetlava.neurons.cuba`.
     reset : str
-        ``zero``: a spike sets the voltage to ``v_reset``.
+        ``zero``: a spike sets the voltage to ``v_reset``, where it also begins.
     metadata : mapping of str to plain values
         Where the network comes from: data set, trainer, seed.
     """
@@ -119,6 +119,17 @@ class Network(ArrayRecord):
                 return p
         known = ", ".join(p.name for p in self.populations)
         raise ValidationError(f"population {name!r} is unknown; known: {known}")
+
+
+def from_reset(net: Network) -> Network:
+    """Return the network with voltages measured from reset potentials: of the same spikes."""
+    if not any(isinstance(p.neurons, CubaLIF) and p.neurons.v_reset.any() for p in net.populations):
+        return net
+    shifted = (
+        replace(p, neurons=p.neurons.from_reset()) if isinstance(p.neurons, CubaLIF) else p
+        for p in net.populations
+    )
+    return replace(net, populations=tuple(shifted))
 
 
 def check_header(

@@ -15,7 +15,7 @@ from hetlava.budget import population_budget, projection_budget
 from hetlava.chips import ChipSpec
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, bias_value, decay_tau, decay_word
-from hetlava.network import Network, Plain, Population, Projection
+from hetlava.network import Network, Plain, Population, Projection, from_reset
 from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters, coefficients
 from hetlava.quantised import (
     QuantisedNetwork,
@@ -23,7 +23,7 @@ from hetlava.quantised import (
     QuantisedProjection,
     table_of,
 )
-from hetlava.rules import Violation, outside, refuse, violations
+from hetlava.rules import outside, refuse, violations
 from hetlava.scaling import UNIT, Precision, choose_exponents, choose_scale, round_weights, within
 from hetlava.synapses import QuantisedSynapses
 
@@ -53,13 +53,16 @@ class _Rounded(NamedTuple):
 def quantise(net: Network, chip: ChipSpec, precision: Precision | None = None) -> QuantisedNetwork:
     """Round a network to a chip's registers; ``provenance["budget"]`` says what that cost.
 
+    A chip resets to 0: its voltages are measured from reset potentials other than that, and the
+    distance of the resting potential becomes a bias.
+
     Raises
     ------
     RuleError
         If the network does not fit; the message lists every violation.
     """
     precision = within(precision or Precision(), chip)
-    refuse(chip, [text for p in net.populations for text in _unrepresentable(p)])
+    net = from_reset(net)
     parts = [_round_population(net, p, chip, precision) for p in net.populations]
     projections = {index: q for part in parts for index, q in part.projections.items()}
     quantised = QuantisedNetwork(
@@ -146,14 +149,6 @@ def _round_population(
     rows = [population_budget(population, quantised, net.dt, words.dead, words.saturated)]
     rows += [projection_budget(incoming[i], rounded[i], scale) for i in incoming]
     return _Rounded(quantised, rounded, rows)
-
-
-def _unrepresentable(population: Population) -> list[Violation]:
-    neurons = population.neurons
-    if not isinstance(neurons, CubaLIF):
-        return []
-    cure = "the chip resets to 0; shift v_threshold and v_leak by v_reset and train with 0"
-    return list(outside(f"{population.name}.v_reset [V]", neurons.v_reset, 0, 0, cure))
 
 
 def _decay_words(net: Network, neurons: CubaLI, chip: ChipSpec, precision: Precision) -> _Words:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from hetlava.arrays import Bool, Float
-from hetlava.network import Network, Population, Projection
+from hetlava.network import Network, Population, Projection, from_reset
 from hetlava.neurons.cuba import CubaLIF
 
 GRID_STEPS = (-128, 127)  # of a grid that keeps to the chip's weights of mixed sign
@@ -30,10 +30,11 @@ def fold_thresholds(net: Network) -> tuple[Network, Folded]:
     Returns
     -------
     Network
-        Of the same spikes, in real numbers.
+        Of the same spikes, in real numbers, with voltages measured from reset potentials.
     mapping of population to (int, int)
         Thresholds that were folded, and distinct ones that are left, where there were several.
     """
+    net = from_reset(net)  # a chip's threshold is what lies above the reset
     populations, projections, folded = [], list(net.projections), Folded()
     for p in net.populations:
         neurons = p.neurons

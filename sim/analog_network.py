@@ -158,7 +158,7 @@ def continuous_taus(neurons: CubaLI, net: Network, name: str) -> tuple[Float, Fl
 def to_analog(net: Network) -> AnalogNetwork:
     """Return the continuous network that the discrete one samples.
 
-    It has no refractory time, no bound of its currents, and starts from 0 V as the reference does;
+    It has no refractory time, no bound of its currents, and starts as the reference does;
     :func:`dataclasses.replace` its populations for others.
 
     Raises
@@ -181,7 +181,7 @@ def to_analog(net: Network) -> AnalogNetwork:
                 v_reset=p.neurons.v_reset if lif else zero,  # type: ignore[attr-defined]
                 refractory=zero,
                 current_max=zero + np.inf,
-                v_start=zero,
+                v_start=p.neurons.v_reset if lif else zero,  # type: ignore[attr-defined]
                 slope=gain * np.exp(-net.dt / tau_syn),
             )
         )

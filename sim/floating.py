@@ -42,7 +42,9 @@ def _run_chunk(net: Network, inputs: Events, probes: Collection[str]) -> Recordi
     x = inputs.to_dense()
     rule = {p.name: coefficients(p.neurons, net.dt, net.discretisation) for p in net.populations}
     rest = {name: np.zeros((inputs.n_samples, c.alpha.size)) for name, c in rule.items()}
-    state = {name: CubaFloatState(zero, zero, zero > 0) for name, zero in rest.items()}
+    state = {
+        name: CubaFloatState(zero, zero + rule[name].reset, zero > 0) for name, zero in rest.items()
+    }
     history: dict[str, list[CubaFloatState]] = {name: [] for name in rule}
     for t in range(inputs.n_steps):
         sent = {name: s.s for name, s in state.items()}

@@ -21,8 +21,8 @@ LAYERS = (
     "fixedpoint files graph events units",
     "neurons",
     "synapses convolution sparse_synapses",
-    "network quantised recording recording_file partial_run tally work distributions "
-    "heterogeneity listed_values tau_statistics",
+    "network quantised recording recording_file partial_run tally work quantities distributions "
+    "heterogeneity listed_values tau_statistics declarations declaration_text",
     "quantisation budget scaling codebook codebook_search codebook_pairs sharing rules parity "
     "bounds doctor activity leak threshold_folding resets",
     "sim",

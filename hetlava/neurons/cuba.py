@@ -13,10 +13,13 @@ hetlava keeps the discrete form that Loihi and SLAYER share; a weight is what on
 
     alpha = exp(-dt / tau_syn), beta = exp(-dt / tau_mem)             (exponential)
     alpha = 1 - dt / tau_syn,   beta = 1 - dt / tau_mem               (euler)
+
+Before the first step u is 0 and v is ``v_reset``, as after a spike; an integrator's is 0. So a chip
+that resets to 0 can hold any reset potential: it measures voltages from there.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple
 
@@ -97,6 +100,24 @@ class CubaLIF(CubaLI):
         _check_vector(self.v_reset, self.n, "v_reset")
         above = self.v_threshold > self.v_reset
         require(self.v_threshold, above, "v_threshold [V]", "are not above v_reset")
+
+    def from_reset(self) -> "CubaLIF":
+        """Return the neurons measured from their reset potentials: of the same spikes, reset to 0.
+
+        Examples
+        --------
+        >>> one = np.ones(1)
+        >>> lif = CubaLIF(tau_mem=one, tau_syn=one, v_leak=-one, v_threshold=one, v_reset=-2 * one)
+        >>> shifted = lif.from_reset()
+        >>> [float(v[0]) for v in (shifted.v_threshold, shifted.v_leak, shifted.v_reset)]
+        [3.0, 1.0, 0.0]
+        """
+        return replace(
+            self,
+            v_threshold=self.v_threshold - self.v_reset,
+            v_leak=self.v_leak - self.v_reset,
+            v_reset=np.zeros(self.n),
+        )
 
 
 class Coefficients(NamedTuple):

@@ -1,6 +1,6 @@
 """The network that a training run begins with, and what moves its parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -8,9 +8,10 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
+from hetlava.declarations import POTENTIALS, TIMES, Heterogeneity
 from hetlava.errors import ValidationError
-from hetlava.heterogeneity import parse
 from hetlava.network import Network, Plain
 from hetlava.train.batches import Labelled, shuffled
 from hetlava.train.checkpoint import read_checkpoint, read_config, restore
@@ -18,6 +19,7 @@ from hetlava.train.config import TrainConfig
 from hetlava.train.log_tau import Taus
 from hetlava.train.loop import epoch_rng
 from hetlava.train.nets import TrainableNet, as_tensor
+from hetlava.train.potentials import Potentials
 from hetlava.train.qat_net import QatNet
 from hetlava.train.surrogates import Surrogate
 
@@ -33,7 +35,9 @@ LIBRARIES: Mapping[str, str] = MappingProxyType(
 class Library(Protocol):
     """What a trainer's module offers."""
 
-    def make(self, config: TrainConfig, n_inputs: int, taus: list[Taus]) -> TrainableNet:
+    def make(
+        self, config: TrainConfig, n_inputs: int, taus: list[Taus], potentials: list[Potentials]
+    ) -> TrainableNet:
         """Return a network without weights."""
         ...
 
@@ -73,23 +77,37 @@ def build(
     return QatNet(
         start,
         library(config).surrogates(config, len(start.populations)),
-        threshold=config.threshold,
-        learn_tau=config.learn_tau,
+        declared=config.heterogeneity,
     )
 
 
 def _draw(config: TrainConfig, data: Labelled, n_classes: int) -> TrainableNet:
     """Return the untrained network: time constants drawn, weights scaled on a batch of the data."""
-    mem, syn = parse(config.tau_mem), parse(config.tau_syn)
-    rng = np.random.default_rng(config.seed)
     sizes = (*config.hidden, n_classes)
-    taus = [Taus(mem.sample(n, rng), syn.sample(n, rng)) for n in sizes]
-    net = library(config).make(config, data.spikes.n_neurons, taus)
+    taus, potentials = draw(config.heterogeneity, sizes, config.seed)
+    net = library(config).make(config, data.spikes.n_neurons, taus, potentials)
     first = epoch_rng(config.seed, -1)
     x, _ = next(shuffled(data, min(INIT_BATCH, data.spikes.n_samples), first))
     net.project()
     net.initialise(as_tensor(x), SPREAD, first)
     return net
+
+
+def draw(
+    declared: Heterogeneity, sizes: Sequence[int], seed: int
+) -> tuple[list[Taus], list[Potentials]]:
+    """Draw the parameters of layers of these sizes, before they are clipped.
+
+    Each potential has a generator of its own, so that declaring one moves no other draw.
+    """
+    rng = np.random.default_rng(seed)
+    mem, syn = declared.tau_mem.distribution, declared.tau_syn.distribution
+    taus = [Taus(mem.sample(n, rng), syn.sample(n, rng)) for n in sizes]
+    volts = []
+    for which, name in enumerate(POTENTIALS):
+        own = np.random.default_rng((seed, which))
+        volts.append([declared[name].distribution.sample(n, own) for n in sizes])
+    return taus, [Potentials(*layer) for layer in zip(*volts, strict=True)]
 
 
 def trained_network(checkpoint: Path, data: Labelled, n_classes: int) -> Network:
@@ -107,15 +125,20 @@ def trained_network(checkpoint: Path, data: Labelled, n_classes: int) -> Network
 
 
 def adam(net: TrainableNet, config: TrainConfig) -> torch.optim.Optimizer:
-    """Return the optimiser: weights and thresholds learn at ``lr``, time constants at ``lr_tau``.
+    """Return the optimiser: weights learn at ``lr``, other parameters at their declared rates.
 
     Each group keeps its first rate, from which that of an epoch follows.
     """
-    groups = (
+    declared = config.heterogeneity
+    taus: dict[float, list[nn.Parameter]] = {}
+    rates = {id(p): declared[name].lr for name in TIMES for p in net.learned(name)}
+    for p in net.log_taus():
+        taus.setdefault(rates[id(p)], []).append(p)
+    groups = [
         (net.weights(), config.lr),
-        (net.log_taus(), config.lr_tau),
-        (net.thresholds(), config.lr),
-    )
+        *((params, rate) for rate, params in taus.items()),
+        *((net.learned(name), declared[name].lr) for name in POTENTIALS),
+    ]
     listed = [{"params": list(p), "lr": lr, "first_lr": lr} for p, lr in groups if p]
     return torch.optim.Adam(listed, fused=True)
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from hetlava.datasets import base_name, defaults
 from hetlava.datasets.augmenting import parse_augmentation
+from hetlava.declaration_text import by_parameter, clip_text, potential, rate_text, written
+from hetlava.declarations import POTENTIALS, TIMES, Heterogeneity, unit_of
 from hetlava.distributions import Levels, Uniform
 from hetlava.errors import ValidationError
 from hetlava.hardware.mismatch_presets import find_mismatch
 from hetlava.heterogeneity import parse
-from hetlava.train.regularisers import parse_regulariser
+from hetlava.train.declared import declared_by
+from hetlava.train.regularisers import regulariser_text
 
 LearnTau = Literal["neuron", "layer", "none"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -49,11 +53,26 @@ class TrainConfig:
         ``neuron``: every time constant is learned; ``layer``: one factor per layer scales all its
         membrane, another all its synaptic time constants (of a constant distribution that is one
         time constant per layer); ``none``: they stay as drawn.
-    threshold : float
-        Firing threshold [V]; weights live on a grid of 1/32 V in -4 .. 3.97 V.
+    threshold, rest, reset : float or str
+        Firing threshold, resting potential, and potential that a spike leaves and samples begin
+        at: a number [V], or a distribution drawn per neuron, ``uniform:0.5V,1.5V``. Thresholds
+        are at least a step of the grid above resets. SLAYER's weights live on a grid of 1/32 V in
+        -4 .. 3.97 V, those of norse on one of 1/128 mean threshold.
+    learn : tuple of str
+        ``PARAM=HOW`` for other parameters than those of ``learn_tau``, or instead of it: PARAM is
+        tau_mem, tau_syn, threshold, rest or reset, HOW is fixed, layer or neuron. Potentials are
+        fixed where nothing is said, but for thresholds with ``qat``, which are learned per neuron.
+    space : tuple of str
+        ``PARAM=SPACE`` in which a time constant is learned: log-tau, decay or logit, see
+        :mod:`hetlava.declarations`; a SPACE alone is for both.
+    clip : tuple of str
+        ``PARAM=CLIP`` where values are kept, drawn ones too: chip, paper2021, code2021, a range as
+        ``2ms,100ms`` or ``0.5V,1.5V``; a CLIP alone is for both time constants.
+    lr_of : tuple of str
+        ``PARAM=RATE`` of Adam in place of ``lr_tau`` and ``lr``.
     epochs, batch : int
     lr, lr_tau : float
-        Adam's rates for the weights [V] and for the logarithms of the time constants.
+        Adam's rates for weights and potentials [V] and for the logarithms of the time constants.
     half_life : float
         Epochs after which the rates have halved.
     shift : int
@@ -69,7 +88,8 @@ class TrainConfig:
     surrogate : str
         Derivative of the spike, see :mod:`hetlava.train.surrogates` (norse only).
     regularise : tuple of str
-        Penalties on top of the loss, see :mod:`hetlava.train.regularisers`.
+        Penalties on top of the loss, as ``rate:20Hz,0.1`` or ``PARAM=variance:0.01``, see
+        :mod:`hetlava.train.regularisers`; without PARAM they are of ``tau_mem``.
     augment : tuple of str
         Changes of training recordings, drawn anew for every recording and epoch, see
         :mod:`hetlava.datasets.augmenting`.
@@ -104,7 +124,13 @@ class TrainConfig:
     tau_mem: str = "gamma:20ms,shape=3"
     tau_syn: str = "gamma:10ms,shape=3"
     learn_tau: LearnTau = "neuron"
-    threshold: float = 4.0
+    threshold: float | str = 4.0
+    rest: float | str = 0.0
+    reset: float | str = 0.0
+    learn: tuple[str, ...] = ()
+    space: tuple[str, ...] = ()
+    clip: tuple[str, ...] = ()
+    lr_of: tuple[str, ...] = ()
     epochs: int = 20
     batch: int = 32
     lr: float = 0.01
@@ -130,7 +156,7 @@ class TrainConfig:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
+        self._normalise()
         for name in ("epochs", "batch", "n_steps", "threads", "shift", "seed"):
             low = 0 if name in ("shift", "seed") else 1
             _require(getattr(self, name) >= low, name, getattr(self, name), f"at least {low}")
@@ -142,7 +168,6 @@ class TrainConfig:
             _require(0 < getattr(self, name) < 1e6, name, getattr(self, name), "above 0")
         _require(0 <= self.lr_tau < 1e3, "lr_tau", self.lr_tau, "at least 0")
         _require(0 <= self.drop < 1, "drop", self.drop, "0 to below 1")
-        _require(0 < self.threshold < 1 << 11, "threshold", self.threshold, "in (0, 2048) V")
         _require(
             not self.shift or self.image is not None, "shift", self.shift, "0 without an image"
         )
@@ -160,6 +185,44 @@ class TrainConfig:
         self._check_trainer()
         self._check_augment()
         self._check_mismatch()
+        self.heterogeneity.check(self.dt)
+        self._check_blocks()
+
+    @cached_property
+    def heterogeneity(self) -> Heterogeneity:
+        """What is declared of the neurons' parameters, as one record."""
+        return declared_by(self)
+
+    def _normalise(self) -> None:
+        """Bring what can be written in several ways to one, so that equal runs are equal."""
+
+        def put(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        put("hidden", tuple(self.hidden))
+        put("image", tuple(self.image) if self.image else None)
+        for name in POTENTIALS:
+            put(name, potential(getattr(self, name)))
+        put("learn", written(by_parameter("learn", self.learn)))
+        put("space", written(by_parameter("space", self.space, TIMES)))
+        clips = by_parameter("clip", self.clip, TIMES)
+        put("clip", written({k: clip_text(v, unit_of(k)) for k, v in clips.items()}))
+        rates = by_parameter("lr_of", self.lr_of)
+        put("lr_of", written({k: rate_text(v) for k, v in rates.items()}))
+        put("regularise", tuple(regulariser_text(text) for text in self.regularise))
+
+    def _check_blocks(self) -> None:
+        """Refuse what the blocks of lava-dl cannot hold."""
+        if self.trainer == "slayer" and self.backend == "plain":
+            declared = self.heterogeneity
+            strange = [n for n in POTENTIALS if declared[n].learned]
+            strange += [n for n in POTENTIALS if not declared[n].plain]
+            strange += [n for n in ("rest", "reset") if declared[n].distribution.mean]
+            if strange:
+                raise ValidationError(
+                    f"{strange[0]}: the blocks of lava-dl have one fixed threshold, and rest and "
+                    "are reset at 0 V; use --backend fused, or --norse"
+                )
 
     def _check_augment(self) -> None:
         object.__setattr__(self, "augment", tuple(self.augment))
@@ -188,9 +251,6 @@ class TrainConfig:
         _require(least >= self.dt, name, f"{least:g} s {what}", limit)
 
     def _check_trainer(self) -> None:
-        object.__setattr__(self, "regularise", tuple(self.regularise))
-        for text in self.regularise:
-            parse_regulariser(text)
         if self.trainer == "norse":
             return
         for name in NORSE_ONLY:

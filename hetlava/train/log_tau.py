@@ -2,16 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from hetlava.arrays import Float
 from hetlava.fixedpoint import DECAY_BITS, decay_tau, decay_word
-from hetlava.train.config import LearnTau
 from hetlava.train.surrogates import round_to
 
 FULL = 1 << DECAY_BITS
@@ -33,6 +30,11 @@ class LogTau(nn.Module):
 
     low, high = LOW, HIGH
     base: Tensor
+
+    @property
+    def kind(self) -> type["LogTau"]:
+        """What makes decays of logarithms: this class, unless it wraps another."""
+        return type(self)
 
     def __init__(self, base: Tensor) -> None:
         super().__init__()
@@ -67,33 +69,6 @@ class EulerLogTau(EulerWord):
     def forward(self, p: Tensor) -> Tensor:
         """Return ``dt / tau`` rounded to 1/4096, (n,)."""
         return round_to(torch.exp(-(self.base + p)), 1 / FULL)
-
-
-def learn_log_tau(
-    neuron: nn.Module,
-    name: str,
-    log_tau: Tensor,
-    learn_tau: LearnTau,
-    kind: type[LogTau] = LogTau,
-) -> None:
-    """Let the neuron's decays be computed from logarithms of time constants."""
-    log_tau = log_tau.clamp(kind.low, kind.high)
-    shared = learn_tau == "layer"
-    start = torch.zeros(1) if shared else log_tau
-    base = log_tau if shared else torch.zeros_like(log_tau)
-    setattr(neuron, name, nn.Parameter(start.clone(), requires_grad=learn_tau != "none"))
-    # unsafe: the words have another meaning and, when shared, another shape than the parameter
-    parametrize.register_parametrization(neuron, name, kind(base), unsafe=True)
-
-
-@torch.no_grad()
-def clamp_log_tau(neuron: nn.Module, name: str) -> None:
-    """Bring what is learned back to where every decay is one of the chip's."""
-    learned: Any = neuron.parametrizations[name]  # type: ignore[index]
-    low, high = learned[0].bounds()
-    p = learned.original
-    # a shared factor stops where the first neuron meets its bound
-    p.clamp_(low, high) if p.numel() > 1 else p.clamp_(low.max(), high.min())
 
 
 def tau_of(decay: Tensor, dt: float) -> Float:

@@ -4,7 +4,7 @@ The equations are those of :mod:`hetlava.neurons.cuba`, nothing rounded; a reset
 not as something that the gradient could move.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -107,7 +107,7 @@ class TorchNetwork:
         constants = (y.leak, y.threshold, y.reset, y.start, y.width)
         surrogate = self.surrogate if y.spiking else ""
         out: Tensor = Neurons.apply(  # type: ignore[no-untyped-call]
-            drive[y.name], y.alpha, y.beta, constants, given.get(y.name), surrogate
+            drive[y.name], y.alpha, y.beta, *constants, given.get(y.name), surrogate
         )
         return {y.name: out}
 
@@ -164,8 +164,9 @@ def torch_network(
     weights: Sequence[Tensor],
     steps: Sequence[tuple[Tensor, Tensor]],
     surrogate: str,
+    learned: Sequence[Mapping[str, Tensor]] | None = None,
 ) -> TorchNetwork:
-    """Return a network with the constants of ``net`` and weights and time constants that learn.
+    """Return a network with the constants of ``net`` and what of it learns.
 
     Parameters
     ----------
@@ -173,17 +174,24 @@ def torch_network(
         As its projections are ordered.
     steps : sequence of (n,), (n,)
         Membrane and synaptic time constants in steps, of an exponential decay.
+    learned : sequence of mappings, optional
+        Potentials (n,) [V] of a population by the names of its neurons' fields, in place of those
+        that it has: the same values, with gradients.
     """
     like = weights[0]
+    volts = learned or [{} for _ in net.populations]
 
     def tensor(value: object) -> Tensor:
         return torch.tensor(value, dtype=like.dtype, device=like.device)
 
     layers = []
-    for p, (mem, syn) in zip(net.populations, steps, strict=True):
-        leak = tensor(p.neurons.v_leak)
-        lif = isinstance(p.neurons, CubaLIF)
-        threshold = tensor(p.neurons.v_threshold) if lif else torch.ones_like(leak)  # type: ignore[attr-defined]
+    for p, (mem, syn), mine in zip(net.populations, steps, volts, strict=True):
+        leak = mine.get("v_leak", tensor(p.neurons.v_leak))
+        threshold, reset = torch.ones_like(leak), leak
+        if isinstance(p.neurons, CubaLIF):
+            threshold = mine.get("v_threshold", tensor(p.neurons.v_threshold))
+            reset = mine.get("v_reset", tensor(p.neurons.v_reset))
+        width = (threshold - leak).abs().detach()
         layers.append(
             Layer(
                 name=p.name,
@@ -191,10 +199,10 @@ def torch_network(
                 beta=torch.exp(-1 / mem),
                 leak=leak,
                 threshold=threshold,
-                reset=tensor(p.neurons.v_reset) if lif else leak,  # type: ignore[attr-defined]
+                reset=reset,
                 start=leak,
-                width=(threshold - leak).abs() * (OUTPUT_WIDTH if p.name == net.output else 1.0),
-                spiking=lif,
+                width=width * (OUTPUT_WIDTH if p.name == net.output else 1.0),
+                spiking=isinstance(p.neurons, CubaLIF),
             )
         )
     wires = tuple(
@@ -229,3 +237,12 @@ def live_steps(net: TrainableNet) -> list[tuple[Tensor, Tensor]]:
         return list(zip(*map(net.live_taus, ("voltage_decay", "current_decay")), strict=True))
     euler = zip(*map(net.live_taus, ("mem_share", "syn_share")), strict=True)
     return [tuple(-1 / torch.log1p(-1 / tau) for tau in pair) for pair in euler]  # type: ignore[misc]
+
+
+def live_potentials(net: TrainableNet) -> list[dict[str, Tensor]]:
+    """Return the potentials that a trainer's net learns, by the fields of the neurons."""
+    names = {"threshold": "v_threshold", "rest": "v_leak", "reset": "v_reset"}
+    return [
+        {names[name]: p() for name, p in layer.named().items() if p.learned is not None}
+        for layer in net.layer_potentials()
+    ]

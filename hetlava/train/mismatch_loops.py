@@ -31,10 +31,13 @@ def _forward(drive, chip, alpha, beta, leak, threshold, reset, start, u, y, s):
 
 
 @compiled
-def _backward(grad_y, u, y, s, alpha, beta, leak, reset, start, grad_drive, grad_alpha, grad_beta):
+def _backward(
+    grad_y, u, y, s, alpha, beta, leak, reset, start, grad_drive, grad_alpha, grad_beta, volts
+):
     """Run the adjoint of the loop for its pattern of spikes.
 
     ``grad_y`` (N, n, T) is what reaches y directly: through the surrogate, or from a readout.
+    To ``volts`` (3, n) the gradients of leak, reset and start are added.
     """
     for b in range(y.shape[0]):
         for i in range(y.shape[1]):
@@ -44,11 +47,16 @@ def _backward(grad_y, u, y, s, alpha, beta, leak, reset, start, grad_drive, grad
                 of_y = grad_y[b, i, t] + kept * beta[i] * of_y
                 of_u = of_y + alpha[i] * of_u
                 grad_drive[b, i, t] = of_u
+                volts[0, i] += of_y * (np.float32(1) - beta[i])
                 if t > 0:
-                    before = reset[i] if s[b, i, t - 1] > 0 else y[b, i, t - 1]
+                    spiked = s[b, i, t - 1] > 0
+                    before = reset[i] if spiked else y[b, i, t - 1]
                     grad_alpha[i] += of_u * u[b, i, t - 1]
+                    if spiked:
+                        volts[1, i] += of_y * beta[i]
                 else:
                     before = start[i]
+                    volts[2, i] += of_y * beta[i]
                 grad_beta[i] += of_y * (before - leak[i])
 
 
@@ -61,19 +69,21 @@ class Neurons(torch.autograd.Function):
         drive: Tensor,
         alpha: Tensor,
         beta: Tensor,
-        constants: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
+        leak: Tensor,
+        threshold: Tensor,
+        reset: Tensor,
+        start: Tensor,
+        width: Tensor,
         chip: Tensor | None,
         surrogate: str,
     ) -> Tensor:
-        """Return what a layer gives, (N, n, T), for what reaches it.
+        """Return what a layer gives, (N, n, T), for what reaches it; parameters are (n,) each.
 
         Parameters
         ----------
-        constants : leak, threshold, reset, start, width, (n,) each
         chip : (N, n, T) or None
             Spikes, or voltages of a readout, that a chip gave and that are returned.
         """
-        leak, threshold, reset, start, width = constants
         u, y, s = (torch.empty_like(drive) for _ in range(3))
         fired = chip if chip is not None and surrogate else drive[:0]
         limit = threshold if surrogate else torch.full_like(threshold, torch.inf)
@@ -87,7 +97,7 @@ class Neurons(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of what arrives and of both decays."""
+        """Return the gradients of all but the width."""
         alpha, beta, leak, threshold, reset, start, width, u, y, s = ctx.saved_tensors
         grad = grads[0]
         if ctx.surrogate:
@@ -96,10 +106,18 @@ class Neurons(torch.autograd.Function):
                 # where the chip fired, the voltage was at the threshold; where it did not, below
                 x = torch.where(s > 0, x.clamp(min=0), x.clamp(max=0))
             grad = grad * SURROGATES[ctx.surrogate](x) / width[:, None]
+            of_threshold = -grad.sum((0, 2))
+        else:
+            of_threshold = torch.zeros_like(threshold)
+        volts = threshold.new_zeros(3, threshold.numel())
         of_drive, of_alpha, of_beta = map(torch.zeros_like, (u, alpha, beta))
         numbers = [_array(x) for x in (grad, u, y, s, alpha, beta, leak, reset, start)]
-        _backward(*numbers, *map(_array, (of_drive, of_alpha, of_beta)))
-        return of_drive, of_alpha, of_beta, None, None, None
+        _backward(*numbers, *map(_array, (of_drive, of_alpha, of_beta, volts)))
+        of_leak, of_reset, of_start = volts
+        return (
+            of_drive, of_alpha, of_beta, of_leak, of_threshold, of_reset, of_start,
+            None, None, None,
+        )  # fmt: skip
 
 
 def _array(x: Tensor) -> Any:

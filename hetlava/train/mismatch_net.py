@@ -13,7 +13,12 @@ from hetlava.hardware.perturbation import MARGIN, perturb, swings
 from hetlava.network import Network, Plain
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.train.log_tau import Taus
-from hetlava.train.mismatch_layers import live_steps, live_weights, torch_network
+from hetlava.train.mismatch_layers import (
+    live_potentials,
+    live_steps,
+    live_weights,
+    torch_network,
+)
 from hetlava.train.nets import TrainableNet, as_tensor
 from hetlava.train.spike_rows import SpikeRows
 
@@ -28,6 +33,7 @@ class WrappedNet(TrainableNet):
         super().__init__()
         self.inner, self.surrogate = inner, surrogate
         self.readout, self.dt, self.threshold = inner.readout, inner.dt, inner.threshold
+        self.decays = inner.decays
 
     def weights(self) -> list[nn.Parameter]:
         """Return the weights of all layers."""
@@ -36,10 +42,6 @@ class WrappedNet(TrainableNet):
     def taus(self) -> list[Taus]:
         """Return the time constants of every layer as they are now."""
         return self.inner.taus()
-
-    def mem_taus(self) -> list[Tensor]:
-        """Return the membrane time constants of every layer in steps, with gradients."""
-        return self.inner.mem_taus()
 
     def project(self) -> None:
         """Bring weights and time constants back to what the chip can hold."""
@@ -97,7 +99,18 @@ class MismatchNet(WrappedNet):
             syn = syn * (_like(p.neurons.tau_syn / self.dt, syn) / syn.detach())
             steps.append((mem, syn))
         noisy = _with_trial_noise(die, plain, self.mismatch.threshold_jitter, rng)
-        outputs = torch_network(noisy, weights, steps, self.surrogate).forward(x, drop, rng)
+        # a net that learns weights alone has none
+        learned = live_potentials(self.inner) or [{} for _ in noisy.populations]
+        volts = [
+            # moved as the die and its noise move it
+            {
+                name: v + (_like(getattr(p.neurons, name), v) - v.detach())
+                for name, v in mine.items()
+            }
+            for mine, p in zip(learned, noisy.populations, strict=True)
+        ]
+        layers = torch_network(noisy, weights, steps, self.surrogate, volts)
+        outputs = layers.forward(x, drop, rng)
         in_order = getattr(self.inner, "output_last", None)
         return outputs if in_order is None else list(in_order(outputs))
 

@@ -107,10 +107,6 @@ class FixedNet(TrainableNet):
         """Return the time constants of every population."""
         return [Taus(p.neurons.tau_mem, p.neurons.tau_syn) for p in self.net.populations]
 
-    def mem_taus(self) -> list[Tensor]:
-        """Return the membrane time constants in steps, which nothing moves."""
-        return [mem for mem, _ in self.live_steps()]
-
     def project(self) -> None:
         """Leave weights as they are: an analog chip scales its range to them."""
 

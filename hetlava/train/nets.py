@@ -1,14 +1,18 @@
 """What a network must offer to be trained, whichever library its neurons come from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from hetlava.declarations import POTENTIALS
 from hetlava.network import Network, Plain, Readout
 from hetlava.train.draws import per_sample
 from hetlava.train.log_tau import LogTau, Taus
+from hetlava.train.potentials import LayerPotentials, Potential
 from hetlava.train.spike_rows import SpikeRows
 
 
@@ -20,13 +24,16 @@ class TrainableNet(nn.Module, ABC):
     dt : float
         Length of a step [s].
     threshold : float
-        Firing threshold of every neuron [V].
+        Mean firing threshold [V], which voltages are measured in.
     takes_rows : bool
         Input may come as events, :class:`SpikeRows`, on the CPU.
+    decays : mapping
+        What layers call the decays of ``tau_mem`` and ``tau_syn``.
     """
 
     readout: Readout = "spike-count"
     takes_rows: bool = False
+    decays: Mapping[str, str] = MappingProxyType({})
     dt: float
     threshold: float
 
@@ -50,8 +57,8 @@ class TrainableNet(nn.Module, ABC):
         """Return the weights of all layers."""
 
     def thresholds(self) -> list[nn.Parameter]:
-        """Return the thresholds that are learned; none, unless a net says otherwise."""
-        return []
+        """Return the thresholds that are learned."""
+        return self.learned("threshold")
 
     def begin(self, epoch: int, n_epochs: int, ramp: float) -> None:
         """Prepare for an epoch (from 0); ``ramp`` is the share in which rounding comes in."""
@@ -59,10 +66,6 @@ class TrainableNet(nn.Module, ABC):
     @abstractmethod
     def taus(self) -> list[Taus]:
         """Return the time constants of every layer as they are now."""
-
-    @abstractmethod
-    def mem_taus(self) -> list[Tensor]:
-        """Return the membrane time constants of every layer in steps, with gradients."""
 
     @abstractmethod
     def project(self) -> None:
@@ -86,6 +89,46 @@ class TrainableNet(nn.Module, ABC):
         """Return what is learned of the time constants."""
         found = [p for n, p in self.named_parameters() if n.endswith(".original")]
         return [p for p in found if p.requires_grad]
+
+    def learned(self, parameter: str) -> list[nn.Parameter]:
+        """Return what is learned of a parameter, layer by layer."""
+        if parameter in POTENTIALS:
+            return [p.learned for p in self._potentials(parameter) if p.learned is not None]
+        found = [held.original for held in self._decays(parameter)]
+        return [p for p in found if p.requires_grad]
+
+    def values(self, parameter: str) -> list[Tensor]:
+        """Return a parameter's values of every layer, (n,) each, with gradients.
+
+        Time constants are in steps, potentials in thresholds.
+        """
+        if parameter in POTENTIALS:
+            return [p() / self.threshold for p in self._potentials(parameter)]
+        return self.live_taus(self.decays[parameter])
+
+    def moves(self, parameter: str) -> list[Tensor]:
+        """Return what training has added to a parameter that a penalty holds where it began.
+
+        In the space that is learned in, potentials in thresholds; (n,) each, or (1,) of a layer.
+        """
+        if parameter in POTENTIALS:
+            held = self._potentials(parameter)
+            return [(p.learned - p.begin) / self.threshold for p in held if p.learned is not None]
+        return [held.original - held[0].begin for held in self._decays(parameter)]
+
+    def layer_potentials(self) -> list[LayerPotentials]:
+        """Return the potentials of every layer."""
+        return [module for module in self.modules() if isinstance(module, LayerPotentials)]
+
+    def _potentials(self, parameter: str) -> list[Potential]:
+        named = [layer.named() for layer in self.layer_potentials()]
+        return [found[parameter] for found in named if parameter in found]
+
+    def _decays(self, parameter: str) -> list[Any]:
+        """Return PyTorch's lists of what computes the decays of a time constant."""
+        key = self.decays.get(parameter)
+        lists = (getattr(module, "parametrizations", {}) for module in self.modules())
+        return [found[key] for found in lists if key in found]
 
     def live_taus(self, name: str) -> list[Tensor]:
         """Return the time constants behind ``name`` of every layer in steps, with gradients."""

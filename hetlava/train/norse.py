@@ -6,18 +6,21 @@ from hetlava.network import Plain
 from hetlava.train.config import TrainConfig
 from hetlava.train.log_tau import Taus
 from hetlava.train.norse_net import NorseNet
+from hetlava.train.potentials import Potentials
 from hetlava.train.readouts import READOUTS
 from hetlava.train.surrogates import SURROGATES, Surrogate
 
 
-def make(config: TrainConfig, n_inputs: int, taus: list[Taus]) -> NorseNet:
+def make(
+    config: TrainConfig, n_inputs: int, taus: list[Taus], potentials: list[Potentials]
+) -> NorseNet:
     """Return a network without weights, one layer for each of ``taus``."""
     return NorseNet(
         n_inputs,
         taus,
         config.dt,
-        threshold=config.threshold,
-        learn_tau=config.learn_tau,
+        declared=config.heterogeneity,
+        potentials=potentials,
         surrogate=config.surrogate,
         readout=READOUTS[config.readout],
         recurrent=config.recurrent,

@@ -15,11 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hetlava.declarations import Heterogeneity
 from hetlava.errors import MissingPackageError
-from hetlava.train.config import LearnTau
+from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.train.cuba_layer import by_sender, cuba_layer
 from hetlava.train.cuba_rule import CubaParameters, CubaRule
-from hetlava.train.log_tau import EulerLogTau, Taus, learn_log_tau
+from hetlava.train.learning import learn_log_tau
+from hetlava.train.log_tau import EulerLogTau, Taus
+from hetlava.train.potentials import LayerPotentials, Shifted
 from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import SURROGATES, Surrogate, round_to, spike
 
@@ -27,18 +30,37 @@ Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
 class NorseLayer(nn.Module):
-    """One population: learned weights and time constants, stepped by norse."""
+    """One population: learned weights, time constants and potentials, stepped by norse.
+
+    Parameters
+    ----------
+    above : float
+        What comes on top of every threshold [V].
+    """
 
     def __init__(
-        self, n_pre: int, taus: Taus, dt: float, grid: float, learn_tau: LearnTau, recurrent: bool
+        self,
+        n_pre: int,
+        taus: Taus,
+        potentials: LayerPotentials,
+        declared: Heterogeneity,
+        *,
+        dt: float,
+        grid: float,
+        above: float,
+        recurrent: bool,
     ) -> None:
         super().__init__()
-        self.dt, self.grid, n = dt, grid, taus.mem.size
+        self.dt, self.grid, self.above, n = dt, grid, above, taus.mem.size
+        self.potentials = potentials
         self.weight = nn.Parameter(by_sender(torch.zeros(n, n_pre)))
         self.recurrent = nn.Parameter(torch.zeros(n, n)) if recurrent else None
-        for name, tau in (("mem_share", taus.mem), ("syn_share", taus.syn)):
+        for name, tau, how in (
+            ("mem_share", taus.mem, declared.tau_mem),
+            ("syn_share", taus.syn, declared.tau_syn),
+        ):
             start = torch.tensor(np.log(tau / dt), dtype=torch.float32)
-            learn_log_tau(self, name, start, learn_tau, EulerLogTau)
+            learn_log_tau(self, name, start, how, dt, EulerLogTau)
 
     def shares(self) -> tuple[Tensor, Tensor]:
         """Return ``dt / tau`` of membrane and synapse, (n,) each, on the chip's grid."""
@@ -50,20 +72,28 @@ class NorseLayer(nn.Module):
         """Return weights on their grid; gradients pass."""
         return round_to(weight, self.grid)
 
-    def fire(self, x: Tensor, v_th: float, *, loop: bool = True) -> Tensor:
+    def shifted(self) -> Shifted:
+        """Return thresholds and biases measured from the reset potential, (n,) each [V]."""
+        mem, _ = self.shares()
+        step = self.potentials.step
+        found = self.potentials.shifted(mem, lambda x: round_to(x, step))
+        return found._replace(threshold=(found.threshold + self.above).to(mem.dtype))
+
+    def fire(self, x: Tensor, *, loop: bool = True) -> Tensor:
         """Return the spikes (T, N, n) for what arrives at every step, (T, N, n_pre).
+
+        Voltages are measured from the reset potential.
 
         Parameters
         ----------
-        v_th : float
-            Threshold [V].
         loop : bool
             False leaves recurrent weights out.
         """
         lif, dt = _norse("lif"), self.dt
         mem, syn = self.shares()
+        threshold, bias = self.shifted()
         p = lif.LIFParameters(
-            tau_syn_inv=syn / dt, tau_mem_inv=mem / dt, v_th=torch.full_like(mem, v_th)
+            tau_syn_inv=syn / dt, tau_mem_inv=mem / dt, v_leak=bias / mem, v_th=threshold
         )
         weight = self.rounded(self.weight) / mem[:, None]
         zero = x.new_zeros(x.shape[1], mem.numel())
@@ -74,9 +104,7 @@ class NorseLayer(nn.Module):
         start = lif.LIFState(zero, zero, zero)
         return _scan(lambda z, s: lif.lif_step(z, s, weight, back, p, dt), x, start)
 
-    def fused(
-        self, x: Tensor | SpikeRows, v_th: float, unit: float, surrogate: Surrogate | None
-    ) -> Tensor:
+    def fused(self, x: Tensor | SpikeRows, unit: float, surrogate: Surrogate | None) -> Tensor:
         """Return spikes, or voltages without a ``surrogate``, (T, N, n), for what is sent.
 
         Parameters
@@ -88,13 +116,7 @@ class NorseLayer(nn.Module):
         rule = CubaRule(
             surrogate=surrogate, reset_gradient="full" if self.recurrent is None else "detached"
         )
-        p = CubaParameters(
-            1 - syn,
-            1 - mem,
-            torch.full_like(mem, v_th),
-            torch.zeros_like(mem),
-            torch.full_like(mem, unit),
-        )
+        p = CubaParameters(1 - syn, 1 - mem, *self.shifted(), torch.full_like(mem, unit))
         loop = None if self.recurrent is None else self.rounded(self.recurrent)
         return cuba_layer(x, self.rounded(self.weight), p, rule, loop=loop)
 
@@ -103,12 +125,30 @@ class NorseLayer(nn.Module):
         li, dt = _norse("leaky_integrator"), self.dt
         mem, syn = self.shares()
         p = li.LIParameters(
-            tau_syn_inv=syn / dt, tau_mem_inv=mem / dt, v_leak=torch.zeros_like(mem)
+            tau_syn_inv=syn / dt, tau_mem_inv=mem / dt, v_leak=self.shifted().bias / mem
         )
         zero = x.new_zeros(x.shape[1], mem.numel())
         currents = x @ (weight / mem[:, None]).T
         start = li.LIState(zero, zero)
         return _scan(lambda i, s: li.li_feed_forward_step(i, s, p, dt), currents, start)
+
+    @torch.no_grad()
+    def neurons(self, taus: Taus) -> CubaLI:
+        """Return the float network's neurons, their potentials those that the forward pass uses."""
+        bias = self.shifted().bias.double().cpu().numpy() / (self.dt / taus.mem)
+        if not self.potentials.spiking:
+            return CubaLI(tau_mem=taus.mem, tau_syn=taus.syn, v_leak=bias)
+        threshold, reset = (
+            round_to(p(), self.potentials.step).double().cpu().numpy()
+            for p in (self.potentials.threshold, self.potentials.reset)
+        )
+        return CubaLIF(
+            tau_mem=taus.mem,
+            tau_syn=taus.syn,
+            v_leak=reset + bias,
+            v_threshold=threshold + self.above,
+            v_reset=reset,
+        )
 
     @torch.no_grad()
     def draw(
@@ -122,7 +162,11 @@ class NorseLayer(nn.Module):
             Largest weight [V]; a neuron that nothing reaches would get them without bound.
         """
         weight.copy_(torch.randn(weight.shape, generator=rng))
-        free = self.integrate(arriving, weight).flatten(0, 1).std(0).clamp_min(1e-6)
+        free = self.integrate(arriving, weight)
+        if self.shifted().bias.any():
+            # where a resting potential takes the voltage is not what weights are scaled by
+            free = free - self.integrate(torch.zeros_like(arriving), weight)
+        free = free.flatten(0, 1).std(0).clamp_min(1e-6)
         weight.mul_((goal / free)[:, None]).clamp_(-most, most)
 
 

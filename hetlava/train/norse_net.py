@@ -10,6 +10,9 @@ learned here is ``W``, on the chip's grid, so that the rows of neurons with diff
 share one range; norse is given ``V = W / k``. Every projection takes the step that it takes on the
 chip, which norse's recurrent weights do by themselves.
 
+Voltages are measured from the reset potential, where they begin, as the chip has them: see
+:mod:`hetlava.train.potentials`.
+
 The fused backend runs whole layers of :mod:`hetlava.train.cuba_layer` on ``u``, ``W``: the same
 equations in another order of operations, so that a voltage may differ in its last bit. What norse
 does of the reset's gradient is kept: feed-forward cells differentiate the spike in it, recurrent
@@ -17,18 +20,20 @@ ones do not.
 """
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hetlava.arrays import Float
+from hetlava.chips import LOIHI2
+from hetlava.declarations import Heterogeneity
 from hetlava.graph import INPUT
 from hetlava.network import Network, Plain, Population, Projection, Readout
-from hetlava.neurons.cuba import CubaLI, CubaLIF
-from hetlava.train.config import Backend, LearnTau
-from hetlava.train.log_tau import Taus, clamp_log_tau
+from hetlava.train.config import Backend
+from hetlava.train.learning import clamp_log_tau
+from hetlava.train.log_tau import Taus
 from hetlava.train.nets import (
     TrainableNet,
     as_tensor,
@@ -38,6 +43,7 @@ from hetlava.train.nets import (
     one_step_later,
 )
 from hetlava.train.norse_layer import NorseLayer, surrogate_gradient
+from hetlava.train.potentials import LayerPotentials, Potentials, constants
 from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import SURROGATES, round_to
 
@@ -55,11 +61,17 @@ class NorseNet(TrainableNet):
         One per layer, the output included; their length is the layer's size.
     dt : float
         Length of a step [s].
+    declared : Heterogeneity
+        How parameters are learned, and where they are clipped.
+    potentials : sequence of Potentials, optional
+        One per layer; the declared means if there are none.
     recurrent : bool
         Hidden layers project onto themselves.
     backend : str
         ``fused`` layers, or ``plain``: norse's own steps, for comparison.
     """
+
+    decays = MappingProxyType({"tau_mem": "mem_share", "tau_syn": "syn_share"})
 
     def __init__(
         self,
@@ -67,8 +79,8 @@ class NorseNet(TrainableNet):
         taus: Sequence[Taus],
         dt: float,
         *,
-        threshold: float,
-        learn_tau: LearnTau,
+        declared: Heterogeneity,
+        potentials: Sequence[Potentials] | None = None,
         surrogate: str = "superspike",
         readout: Readout = "spike-count",
         recurrent: bool = False,
@@ -76,23 +88,41 @@ class NorseNet(TrainableNet):
     ) -> None:
         super().__init__()
         self.backend, self.takes_rows = backend, backend == "fused"
-        self.dt, self.threshold, self.n_inputs = dt, threshold, n_inputs
+        self.dt, self.threshold, self.n_inputs = dt, declared.unit, n_inputs
         self.surrogate, self.readout = surrogate, readout
-        self.grid = threshold / STEPS_TO_THRESHOLD
+        self.grid = self.threshold / STEPS_TO_THRESHOLD
         sizes = [n_inputs, *(t.mem.size for t in taus)]
+        drawn = potentials or [constants(declared, n) for n in sizes[1:]]
         self.layers: Any = nn.ModuleList(
-            NorseLayer(n_pre, t, dt, self.grid, learn_tau, recurrent and k < len(taus))
-            for k, (n_pre, t) in enumerate(zip(sizes, taus, strict=False), start=1)
+            NorseLayer(
+                n_pre,
+                t,
+                self._potentials_of(v, declared, k < len(taus)),
+                declared,
+                dt=dt,
+                grid=self.grid,
+                above=self.above,
+                recurrent=recurrent and k < len(taus),
+            )
+            for k, (n_pre, t, v) in enumerate(zip(sizes, taus, drawn, strict=False), start=1)
         )
 
+    def _potentials_of(
+        self, drawn: Potentials, declared: Heterogeneity, hidden: bool
+    ) -> LayerPotentials:
+        # the chip's unit of thresholds and biases is half that of weights of mixed sign
+        step = self.grid / 2
+        spiking = hidden or self.readout == "spike-count"
+        return LayerPotentials(drawn, declared, step, LOIHI2.vth_max * step, spiking=spiking)
+
     @property
-    def v_th(self) -> float:
-        """Threshold [V] with half a unit of the chip's state on it.
+    def above(self) -> float:
+        """Half a unit of the chip's state [V], which comes on top of every threshold.
 
         A voltage that equals the threshold, as sums of weights on the grid do, is then no spike in
         any precision; on the chip both are the same word.
         """
-        return self.threshold + 0.5 * self.grid / STEPS_TO_THRESHOLD
+        return 0.5 * self.grid / STEPS_TO_THRESHOLD
 
     def forward(
         self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
@@ -110,11 +140,11 @@ class NorseNet(TrainableNet):
     def _step(self, layer: NorseLayer, x: Tensor | SpikeRows, integrates: bool) -> Tensor:
         if self.backend == "fused":
             surrogate = None if integrates else SURROGATES[self.surrogate]
-            return layer.fused(by_step(x), self.v_th, self.threshold, surrogate)
+            return layer.fused(by_step(x), self.threshold, surrogate)
         arriving = one_step_later(as_tensor(x)).permute(2, 0, 1)
         if integrates:
             return layer.integrate(arriving, layer.rounded(layer.weight))
-        return layer.fire(arriving, self.v_th)
+        return layer.fire(arriving)
 
     def weights(self) -> list[nn.Parameter]:
         """Return the weights of every layer (n_post, n_pre), recurrent ones (n, n) after them."""
@@ -132,10 +162,6 @@ class NorseNet(TrainableNet):
         tau: Float = self.dt / share.detach().double().cpu().numpy()
         return tau
 
-    def mem_taus(self) -> list[Tensor]:
-        """Return the membrane time constants of every layer in steps, with gradients."""
-        return self.live_taus("mem_share")
-
     @torch.no_grad()
     def project(self) -> None:
         """Bring decays back into 1 .. 4095 and weights into the range of their grid."""
@@ -144,6 +170,7 @@ class NorseNet(TrainableNet):
         for layer in self.layers:
             for name in ("mem_share", "syn_share"):
                 clamp_log_tau(layer, name)
+            layer.potentials.project()
 
     @torch.no_grad()
     def initialise(self, x: Tensor, spread: float, rng: torch.Generator) -> None:
@@ -154,7 +181,7 @@ class NorseNet(TrainableNet):
             layer.draw(layer.weight, arriving, goal, most, rng)
             if k == len(self.layers):
                 break
-            y = layer.fire(arriving, self.v_th, loop=False)
+            y = layer.fire(arriving, loop=False)
             x = y.permute(1, 2, 0)
             if layer.recurrent is not None:
                 later = one_step_later(x).permute(2, 0, 1)
@@ -174,8 +201,8 @@ class NorseNet(TrainableNet):
             n_inputs=self.n_inputs,
             n_steps=n_steps,
             populations=tuple(
-                Population(name=name, neurons=self._neurons(taus, name == names[-1]))
-                for name, taus in zip(names, self.taus(), strict=True)
+                Population(name=name, neurons=layer.neurons(taus))
+                for name, layer, taus in zip(names, self.layers, self.taus(), strict=True)
             ),
             projections=tuple(projections),
             output=names[-1],
@@ -187,15 +214,3 @@ class NorseNet(TrainableNet):
     def _projection(self, weight: Tensor, source: str, target: str) -> Projection:
         rounded: Float = round_to(weight.detach().double().cpu(), self.grid).numpy()
         return Projection(source=source, target=target, weights=rounded, grid=self.grid)
-
-    def _neurons(self, taus: Taus, is_output: bool) -> CubaLI:
-        zero = np.zeros(taus.mem.size)
-        if is_output and self.readout != "spike-count":
-            return CubaLI(tau_mem=taus.mem, tau_syn=taus.syn, v_leak=zero)
-        return CubaLIF(
-            tau_mem=taus.mem,
-            tau_syn=taus.syn,
-            v_leak=zero,
-            v_threshold=zero + self.v_th,
-            v_reset=zero,
-        )

@@ -5,22 +5,26 @@ import torch
 from torch import Tensor, nn
 
 from hetlava.arrays import Float
+from hetlava.declarations import Heterogeneity
 from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.network import Network, Population
-from hetlava.neurons.cuba import CubaLIF
-from hetlava.train.config import LearnTau
+from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.train.cuba_layer import by_sender, cuba_layer
 from hetlava.train.cuba_rule import FULL, CubaParameters, CubaRule
-from hetlava.train.log_tau import EulerWord, LogTau, clamp_log_tau, learn_log_tau
+from hetlava.train.learning import clamp_log_tau, learn_log_tau
+from hetlava.train.log_tau import EulerWord, LogTau, Taus
+from hetlava.train.potentials import LayerPotentials, Potentials, Shifted
 from hetlava.train.spike_rows import SpikeRows
 
 UNIT = 1 << STATE_SHIFT
 STEPS = 128  # of a weight's grid on the negative side, one fewer on the positive
 LEVELS = ("mem_decay", "syn_decay")
+# of the layer's median threshold above its reset: a smaller unit would make derivatives explode
+LEAST_UNIT = 0.25
 
 
 class QatLayer(nn.Module):
-    """One population: weights, time constants and thresholds in volts and seconds.
+    """One population: weights, time constants and potentials in volts and seconds.
 
     Parameters
     ----------
@@ -30,11 +34,12 @@ class QatLayer(nn.Module):
         Units of the chip's state per volt; it stays.
     vth_max : int
         Largest threshold [units of a weight].
+    declared : Heterogeneity
+        How parameters are learned, and where they are clipped.
     """
 
     scale: Tensor
     unit: Tensor
-    bias: Tensor
 
     def __init__(
         self,
@@ -42,10 +47,10 @@ class QatLayer(nn.Module):
         population: Population,
         scale: float,
         vth_max: int,
-        learn_tau: LearnTau,
+        declared: Heterogeneity,
     ) -> None:
         super().__init__()
-        self.name, self.vth_max = population.name, vth_max
+        self.name = population.name
         neurons = population.neurons
         self.spiking = neurons.spiking
         weights = {
@@ -58,13 +63,19 @@ class QatLayer(nn.Module):
             nn.Parameter(by_sender(_float32(weights[True]))) if True in weights else None
         )
         kind = LogTau if network.discretisation == "exponential" else EulerWord
-        for name, tau in zip(LEVELS, (neurons.tau_mem, neurons.tau_syn), strict=True):
-            learn_log_tau(self, name, _float32(np.log(tau / network.dt)), learn_tau, kind)
-        threshold = neurons.v_threshold if isinstance(neurons, CubaLIF) else np.ones(neurons.n)
-        self.threshold = nn.Parameter(_float32(threshold), requires_grad=self.spiking)
+        for name, tau, how in (
+            (LEVELS[0], neurons.tau_mem, declared.tau_mem),
+            (LEVELS[1], neurons.tau_syn, declared.tau_syn),
+        ):
+            learn_log_tau(self, name, _float32(np.log(tau / network.dt)), how, network.dt, kind)
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64))
-        self.register_buffer("unit", _float32(threshold))
-        self.register_buffer("bias", _float32(neurons.v_leak))
+        drawn = _potentials(neurons)
+        # a resumed run cannot ask the network that it began with
+        self.potentials = LayerPotentials(
+            drawn, declared, self.step, vth_max * self.step, spiking=self.spiking, kept=True
+        )
+        gap = drawn.threshold - drawn.reset
+        self.register_buffer("unit", _float32(np.maximum(gap, LEAST_UNIT * np.median(gap))))
 
     @property
     def step(self) -> float:
@@ -80,19 +91,33 @@ class QatLayer(nn.Module):
             0: floating point; between: parameters that far on their way to the grid; 1: the chip.
         """
         mem, syn = (drawn(self.word(name), 1.0, hardness) / FULL for name in LEVELS)
-        p = CubaParameters(
-            alpha=1 - syn,
-            beta=1 - mem,
-            threshold=drawn(self.threshold, self.step, hardness),
-            # what quantise makes of a leak: the share that a step adds, in whole units
-            bias=drawn(mem.detach() * self.bias, self.step, hardness),
-            unit=self.unit,
-        )
+        threshold, bias = self.shifted(mem, hardness)
+        p = CubaParameters(1 - syn, 1 - mem, threshold.to(mem.dtype), bias, self.unit)
         weight = drawn(self.weight, 2 * self.step, hardness)
         loop = None
         if self.recurrent is not None:
             loop = drawn(self.recurrent, 2 * self.step, hardness)
         return cuba_layer(x, weight, p, rule, loop=loop)
+
+    def shifted(self, mem: Tensor, hardness: float) -> Shifted:
+        """Return thresholds and biases measured from the reset potential, (n,) each [V]."""
+        return self.potentials.shifted(mem, lambda v: drawn(v, self.step, hardness))
+
+    @torch.no_grad()
+    def neurons(self, taus: Taus) -> CubaLI:
+        """Return the float network's neurons, their potentials those that the chip's stand for."""
+        k = torch.tensor(self.words(LEVELS[0]) / FULL)
+        bias = on_grid(self.shifted(k, 1.0).bias, self.step) / k.numpy()
+        if not self.spiking:
+            return CubaLI(tau_mem=taus.mem, tau_syn=taus.syn, v_leak=bias)
+        reset = on_grid(self.potentials.reset(), self.step)
+        return CubaLIF(
+            tau_mem=taus.mem,
+            tau_syn=taus.syn,
+            v_leak=reset + bias,
+            v_threshold=on_grid(self.potentials.threshold(), self.step),
+            v_reset=reset,
+        )
 
     def word(self, name: str) -> Tensor:
         """Return decay words before they are rounded, (n,)."""
@@ -110,9 +135,17 @@ class QatLayer(nn.Module):
         for weight in (self.weight, self.recurrent):
             if weight is not None:
                 weight.clamp_(-STEPS * grid, (STEPS - 1) * grid)
-        self.threshold.clamp_(self.step, self.vth_max * self.step)
+        self.potentials.project()
         for name in LEVELS:
             clamp_log_tau(self, name)
+
+
+def _potentials(neurons: CubaLI) -> Potentials:
+    """Return the potentials of neurons; integrators are measured in volts from 0."""
+    if isinstance(neurons, CubaLIF):
+        return Potentials(neurons.v_threshold, neurons.v_leak, neurons.v_reset)
+    zero = np.zeros(neurons.n)
+    return Potentials(zero + 1, neurons.v_leak, zero)
 
 
 def on_grid(x: Tensor, step: float) -> Float:

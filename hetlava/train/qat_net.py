@@ -7,6 +7,7 @@ network that is written quantises to the integers that it was trained in. Roundi
 """
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -14,13 +15,12 @@ from torch import Tensor, nn
 
 from hetlava.arrays import Float
 from hetlava.chips import LOIHI2
+from hetlava.declarations import TIMES, Heterogeneity
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import decay_tau
 from hetlava.graph import INPUT
 from hetlava.network import Network, Plain, Population, Projection
-from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.quantisation import quantise
-from hetlava.train.config import LearnTau
 from hetlava.train.cuba_rule import FULL, CubaRule
 from hetlava.train.log_tau import Taus
 from hetlava.train.nets import TrainableNet, by_step, dropped
@@ -39,8 +39,8 @@ class QatNet(TrainableNet):
         may project onto itself.
     surrogates : sequence of Surrogate
         One per layer; that of integrators is not read.
-    threshold : float
-        Unit of the voltages that are read [V].
+    declared : Heterogeneity
+        How parameters are learned, and where they are clipped; voltages are read in its unit.
 
     Raises
     ------
@@ -51,23 +51,23 @@ class QatNet(TrainableNet):
     """
 
     takes_rows = True
+    decays = MappingProxyType(dict(zip(TIMES, LEVELS, strict=True)))
 
     def __init__(
         self,
         network: Network,
         surrogates: Sequence[Surrogate],
         *,
-        threshold: float,
-        learn_tau: LearnTau,
+        declared: Heterogeneity,
     ) -> None:
         super().__init__()
         check_chain(network)
-        self.dt, self.threshold, self.n_inputs = network.dt, threshold, network.n_inputs
+        self.dt, self.threshold, self.n_inputs = network.dt, declared.unit, network.n_inputs
         self.readout, self.discretisation = network.readout, network.discretisation
         self.surrogates, self.hardness = tuple(surrogates), 1.0
         scales = {p.name: p.scale for p in quantise(network, LOIHI2).populations}
         self.layers = nn.ModuleList(
-            QatLayer(network, p, scales[p.name], LOIHI2.vth_max, learn_tau)
+            QatLayer(network, p, scales[p.name], LOIHI2.vth_max, declared)
             for p in network.populations
         )
 
@@ -101,10 +101,6 @@ class QatNet(TrainableNet):
         recurrent = [layer.recurrent for layer in layers if layer.recurrent is not None]
         return [*(layer.weight for layer in layers), *recurrent]
 
-    def thresholds(self) -> list[nn.Parameter]:
-        """Return the thresholds of the layers that spike."""
-        return [layer.threshold for layer in self.each() if layer.spiking]
-
     def taus(self) -> list[Taus]:
         """Return the time constants of the whole decay words of every layer."""
         return [Taus(*(self._tau(layer, name) for name in LEVELS)) for layer in self.each()]
@@ -115,10 +111,6 @@ class QatNet(TrainableNet):
             return decay_tau(words.astype(np.int32), self.dt)
         tau: Float = self.dt * FULL / words
         return tau
-
-    def mem_taus(self) -> list[Tensor]:
-        """Return the membrane time constants of every layer in steps, with gradients."""
-        return self.live_taus(LEVELS[0])
 
     def project(self) -> None:
         """Bring weights, thresholds and decays back to what the chip can hold."""
@@ -141,7 +133,7 @@ class QatNet(TrainableNet):
             n_inputs=self.n_inputs,
             n_steps=n_steps,
             populations=tuple(
-                Population(name=layer.name, neurons=_neurons(layer, taus))
+                Population(name=layer.name, neurons=layer.neurons(taus))
                 for layer, taus in zip(layers, self.taus(), strict=True)
             ),
             projections=tuple(projections),
@@ -178,16 +170,3 @@ def check_chain(network: Network) -> None:
 def _projection(layer: QatLayer, weight: Tensor, source: str) -> Projection:
     grid = 2 * layer.step
     return Projection(source=source, target=layer.name, weights=on_grid(weight, grid), grid=grid)
-
-
-def _neurons(layer: QatLayer, taus: Taus) -> CubaLI:
-    v_leak = layer.bias.detach().double().cpu().numpy()
-    if not layer.spiking:
-        return CubaLI(tau_mem=taus.mem, tau_syn=taus.syn, v_leak=v_leak)
-    return CubaLIF(
-        tau_mem=taus.mem,
-        tau_syn=taus.syn,
-        v_leak=v_leak,
-        v_threshold=on_grid(layer.threshold, layer.step),
-        v_reset=np.zeros_like(v_leak),
-    )

@@ -1,13 +1,14 @@
 """Trainable networks rebuilt from what training wrote, to go on from there."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from hetlava.declarations import POTENTIALS
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.network import Network, Projection
 from hetlava.neurons.cuba import CubaLIF
@@ -15,6 +16,7 @@ from hetlava.train.building import library
 from hetlava.train.config import TrainConfig
 from hetlava.train.log_tau import Taus
 from hetlava.train.nets import TrainableNet
+from hetlava.train.potentials import Potentials, constants
 
 
 def config_of(net: Network) -> TrainConfig:
@@ -51,7 +53,7 @@ def rebuild(net: Network, config: TrainConfig) -> TrainableNet:
         If the trainer's network does not hold what ``net`` does.
     """
     taus = [Taus(mem=p.neurons.tau_mem, syn=p.neurons.tau_syn) for p in net.populations]
-    trainable = library(config).make(config, net.n_inputs, taus)
+    trainable = library(config).make(config, net.n_inputs, taus, potentials_of(net, config))
     # as TrainableNet.weights gives them: those of every layer, recurrent ones after them
     forward = [q for q in net.projections if q.source != q.target]
     loops = [q for q in net.projections if q.source == q.target]
@@ -62,6 +64,20 @@ def rebuild(net: Network, config: TrainConfig) -> TrainableNet:
         _fill(parameter, q)
     _check(net, trainable.to_network(net.n_steps, {}))
     return trainable
+
+
+def potentials_of(net: Network, config: TrainConfig) -> list[Potentials]:
+    """Return the potentials of every layer; what is declared constant is taken from there."""
+    declared, found = config.heterogeneity, []
+    for p in net.populations:
+        usual, neurons = constants(declared, p.neurons.n), p.neurons
+        mine = replace(usual, rest=neurons.v_leak)
+        if isinstance(neurons, CubaLIF):
+            mine = Potentials(neurons.v_threshold, neurons.v_leak, neurons.v_reset)
+        # the trainer's grid takes off what it put on top of a threshold
+        given = {n: getattr(usual if declared[n].plain else mine, n) for n in POTENTIALS}
+        found.append(Potentials(**given))
+    return found
 
 
 @torch.no_grad()

@@ -37,7 +37,7 @@ def loss_sensitivity(net: Network, data: Recordings) -> dict[str, Float]:
     ValidationError
         If there are no samples.
     """
-    config = replace(config_of(net), learn_tau="neuron", device="cpu")
+    config = replace(config_of(net), learn=("tau_mem=neuron", "tau_syn=neuron"), device="cpu")
     with threads(config.threads):
         trainable = rebuild(net, config)
         learned = [

@@ -36,9 +36,14 @@ class SharedWords(LogTau):
 
     def __init__(self, kind: type[LogTau], k: int, assignment: Int) -> None:
         super().__init__(torch.zeros(k))
-        self.kind = kind(torch.zeros(k))
+        self.inner = kind(torch.zeros(k))
         self.low, self.high = kind.low, kind.high  # of this instance
         self.register_buffer("assignment", torch.tensor(assignment, dtype=torch.int64))
+
+    @property
+    def kind(self) -> type[LogTau]:
+        """What makes decays of logarithms."""
+        return type(self.inner)
 
     def _load_from_state_dict(self, state: Any, prefix: str, *rest: Any) -> None:
         """Load a state of the same sharers only: a checkpoint of another codebook is refused."""
@@ -49,11 +54,11 @@ class SharedWords(LogTau):
 
     def steps(self, p: Tensor) -> Tensor:
         """Return the time constants of the neurons in steps, (n,)."""
-        return self.kind.steps(p)[self.assignment]
+        return self.inner.steps(p)[self.assignment]
 
     def forward(self, p: Tensor) -> Tensor:
         """Return the decays of the neurons in the trainer's unit, (n,)."""
-        decays: Tensor = self.kind(p)
+        decays: Tensor = self.inner(p)
         return decays[self.assignment]
 
 
@@ -77,7 +82,7 @@ def share_words(net: TrainableNet, layers: list[Pairs]) -> None:
         if len(found) != len(layers):
             raise ValidationError(f"{len(found)} layers with {names}, words for {len(layers)}")
         for (module, name), pairs in zip(found, layers, strict=True):
-            kind = type(parametrised(module, name)[0])
+            kind = parametrised(module, name)[0].kind
             parametrize.remove_parametrizations(module, name, leave_parametrized=False)
             start = log_tau_of(getattr(pairs, which), kind).clamp(kind.low, kind.high)
             setattr(module, name, nn.Parameter(start))
@@ -91,9 +96,9 @@ def settle(net: TrainableNet) -> None:
     for module, name in learned_decays(net, (*SYNAPSE, *MEMBRANE)):
         learned = parametrised(module, name)
         if isinstance(learned[0], SharedWords):
-            kind = type(learned[0].kind)
+            kind = learned[0].kind
             unit = FULL if issubclass(kind, EulerLogTau) else 1
-            decays = learned[0].kind(learned.original) * unit
+            decays = learned[0].inner(learned.original) * unit
             words = torch.round(decays).clamp(1, FULL - 1).to(torch.int32)
             learned.original.copy_(log_tau_of(words.cpu().numpy(), kind))
 

@@ -4,18 +4,21 @@ from hetlava.export.lava_import import enable_lava
 from hetlava.network import Plain
 from hetlava.train.config import TrainConfig
 from hetlava.train.log_tau import Taus
+from hetlava.train.potentials import Potentials
 from hetlava.train.slayer_net import SlayerNet, surrogate_of, surrogate_widths
 from hetlava.train.surrogates import Surrogate
 
 
-def make(config: TrainConfig, n_inputs: int, taus: list[Taus]) -> SlayerNet:
+def make(
+    config: TrainConfig, n_inputs: int, taus: list[Taus], potentials: list[Potentials]
+) -> SlayerNet:
     """Return a network without weights, one layer for each of ``taus``."""
     return SlayerNet(
         n_inputs,
         taus,
         config.dt,
-        threshold=config.threshold,
-        learn_tau=config.learn_tau,
+        declared=config.heterogeneity,
+        potentials=potentials,
         backend=config.backend,
     )
 

@@ -7,10 +7,13 @@ neuron, learned as logarithms) and the first weights.
 The fused backend takes weights, decays and thresholds from the blocks and runs whole layers of
 :mod:`hetlava.train.cuba_layer`, to the same spikes. Two things differ: u and v are the chip's
 24-bit words there, which those of the blocks are not, and the surrogate derivative stands at the
-threshold, half a unit of the state below where that of the blocks does.
+threshold, half a unit of the state below where that of the blocks does. Thresholds per neuron,
+resting and reset potentials are known to the fused backend only.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,15 +21,20 @@ import torch
 from torch import Tensor, nn
 
 from hetlava.arrays import Float
+from hetlava.chips import LOIHI2
+from hetlava.declarations import Heterogeneity
+from hetlava.distributions import Constant
+from hetlava.errors import UnsupportedError
 from hetlava.export.lava_import import slayer
 from hetlava.graph import INPUT
 from hetlava.network import Network, Plain, Population, Projection
 from hetlava.neurons.cuba import CubaLIF
-from hetlava.train.config import Backend, LearnTau
+from hetlava.train.config import Backend
 from hetlava.train.cuba_layer import by_sender, cuba_layer
 from hetlava.train.cuba_rule import CubaParameters, CubaRule
 from hetlava.train.dynamics import FULL, corrected_dynamics, dynamics
-from hetlava.train.log_tau import Taus, clamp_log_tau, learn_log_tau, tau_of
+from hetlava.train.learning import clamp_log_tau, learn_log_tau
+from hetlava.train.log_tau import Taus, tau_of
 from hetlava.train.nets import (
     TrainableNet,
     as_tensor,
@@ -35,11 +43,13 @@ from hetlava.train.nets import (
     layer_names,
     one_step_later,
 )
+from hetlava.train.potentials import LayerPotentials, Potentials, constants
 from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import Surrogate, round_to
 
 W_SCALE = 1 << 6  # lava-dl's units of a weight per volt
 S_SCALE = W_SCALE << 6  # and of the state
+STEP = 1 / W_SCALE  # [V], the grid of thresholds and biases
 GRID = 2 / W_SCALE  # [V], weights of mixed sign are even
 W_MAX = 254 / W_SCALE  # [V]
 
@@ -62,9 +72,20 @@ class SlayerNet(TrainableNet):
         One per layer, the output included; their length is the layer's size.
     dt : float
         Length of a step [s].
+    declared : Heterogeneity
+        How parameters are learned, and where they are clipped.
+    potentials : sequence of Potentials, optional
+        One per layer; the declared means if there are none.
     backend : str
         ``fused`` layers, or ``plain``: the blocks' own path, for comparison.
+
+    Raises
+    ------
+    UnsupportedError
+        If potentials are declared that the blocks' own path cannot hold.
     """
+
+    decays = MappingProxyType({"tau_mem": "voltage_decay", "tau_syn": "current_decay"})
 
     def __init__(
         self,
@@ -72,20 +93,32 @@ class SlayerNet(TrainableNet):
         taus: Sequence[Taus],
         dt: float,
         *,
-        threshold: float,
-        learn_tau: LearnTau,
+        declared: Heterogeneity,
+        potentials: Sequence[Potentials] | None = None,
         backend: Backend = "fused",
     ) -> None:
         super().__init__()
-        self.dt, self.threshold, self.learn_tau = dt, threshold, learn_tau
+        self.dt, self.threshold, self.plain = dt, declared.unit, declared.plain_potentials
         self.backend, self.takes_rows = backend, backend == "fused"
+        if backend == "plain" and not self.plain:
+            raise UnsupportedError(
+                "the blocks of lava-dl have one fixed threshold, and rest and are reset at 0 V; "
+                "use the backend fused, or norse"
+            )
         sizes = [n_inputs, *(t.mem.size for t in taus)]
         widths = surrogate_widths(len(taus))
         # Any: PyTorch types the members of a list as bare modules
         self.blocks: Any = nn.ModuleList(
-            _block(n_pre, t, dt, width, threshold=threshold, learn_tau=learn_tau)
+            _block(n_pre, t, dt, width, declared)
             for n_pre, t, width in zip(sizes, taus, widths, strict=False)
         )
+        drawn = potentials or [constants(declared, n) for n in sizes[1:]]
+        for block, v in zip(self.blocks, drawn, strict=True):
+            if isinstance(declared.threshold.distribution, Constant):
+                # as lava-dl rounds it
+                rounded: Any = block
+                v = replace(v, threshold=np.full_like(v.threshold, rounded.neuron.threshold))
+            block.potentials = LayerPotentials(v, declared, STEP, LOIHI2.vth_max * STEP)
 
     def forward(
         self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
@@ -122,10 +155,6 @@ class SlayerNet(TrainableNet):
             for block in self.blocks
         ]
 
-    def mem_taus(self) -> list[Tensor]:
-        """Return the membrane time constants of every layer in steps, with gradients."""
-        return self.live_taus("voltage_decay")
-
     def to_network(self, n_steps: int, metadata: dict[str, Plain]) -> Network:
         """Return :func:`to_network` of this net."""
         return to_network(self, n_steps, metadata)
@@ -137,11 +166,12 @@ class SlayerNet(TrainableNet):
             block.synapse.weight.clamp_(-W_MAX, W_MAX)
             for name in ("current_decay", "voltage_decay"):
                 clamp_log_tau(block.neuron, name)
+            block.potentials.project()
 
     @torch.no_grad()
     def initialise(self, x: Tensor, spread: float, rng: torch.Generator) -> None:
         """Draw weights that move every free voltage by ``spread`` thresholds."""
-        for block in self.blocks:
+        for block, rule in zip(self.blocks, self._rules(), strict=True):
             weight, neuron = block.synapse.weight, block.neuron
             weight.copy_(torch.randn(weight.shape, generator=rng))
             current = nn.functional.conv3d(x[:, :, None, None], weight)[:, :, 0, 0]
@@ -151,6 +181,9 @@ class SlayerNet(TrainableNet):
             free = current.transpose(0, 1).flatten(1).std(1).clamp_min(1e-6)
             weight.mul_((spread * neuron.threshold / free).reshape(-1, 1, 1, 1, 1))
             weight.clamp_(-W_MAX, W_MAX)
+            if not self.plain:
+                x = _fused(block, by_step(x), rule).permute(1, 2, 0)
+                continue
             with corrected_dynamics():
                 x = one_step_later(block(x))
 
@@ -170,19 +203,17 @@ def _fused(block: Any, x: Tensor | SpikeRows, rule: CubaRule) -> Tensor:
     neuron = block.neuron
     # what the block's own rounding gives for weights in its range, which they are projected to
     weight = round_to(block.synapse.weight.flatten(1), GRID)
-    alpha, beta = (1 - round_to(d, 1) / FULL for d in (neuron.current_decay, neuron.voltage_decay))
-    threshold = torch.full_like(alpha, neuron.threshold)
-    zero = torch.zeros_like(alpha)
-    p = CubaParameters(alpha, beta, threshold.detach(), zero.detach(), threshold.detach())
+    syn, mem = (round_to(d, 1) / FULL for d in (neuron.current_decay, neuron.voltage_decay))
+    threshold, bias = block.potentials.shifted(mem, lambda v: round_to(v, STEP))
+    width = torch.full_like(mem, neuron.threshold)
+    p = CubaParameters(1 - syn, 1 - mem, threshold.to(mem.dtype), bias, width)
     return cuba_layer(x, weight, p, rule)
 
 
-def _block(
-    n_pre: int, taus: Taus, dt: float, width: float, *, threshold: float, learn_tau: LearnTau
-) -> Any:
+def _block(n_pre: int, taus: Taus, dt: float, width: float, declared: Heterogeneity) -> Any:
     block = slayer().block.cuba.Dense(
         {
-            "threshold": threshold,
+            "threshold": declared.unit,
             "current_decay": 0.5,
             "voltage_decay": 0.5,
             "shared_param": False,
@@ -201,8 +232,12 @@ def _block(
     neuron.shape, neuron.num_neurons = torch.Size([taus.mem.size]), taus.mem.size
     # half a unit: "above the threshold" in float32 for every threshold of 17 bits
     neuron.threshold_eps = 0.5 / S_SCALE
-    for name, tau in (("current_decay", taus.syn), ("voltage_decay", taus.mem)):
-        learn_log_tau(neuron, name, torch.tensor(np.log(tau / dt), dtype=torch.float32), learn_tau)
+    for name, tau, how in (
+        ("current_decay", taus.syn, declared.tau_syn),
+        ("voltage_decay", taus.mem, declared.tau_mem),
+    ):
+        log_tau = torch.tensor(np.log(tau / dt), dtype=torch.float32)
+        learn_log_tau(neuron, name, log_tau, how, dt)
     return block
 
 
@@ -220,7 +255,7 @@ def to_network(net: SlayerNet, n_steps: int, metadata: dict[str, Plain]) -> Netw
         n_inputs=net.blocks[0].synapse.in_channels,
         n_steps=n_steps,
         populations=tuple(
-            Population(name=name, neurons=_neurons(taus, block.neuron.threshold))
+            Population(name=name, neurons=_neurons(taus, block))
             for name, taus, block in zip(names, net.taus(), net.blocks, strict=True)
         ),
         projections=tuple(
@@ -239,12 +274,16 @@ def effective_weights(block: Any) -> Float:
     return weights
 
 
-def _neurons(taus: Taus, threshold: float) -> CubaLIF:
-    n = taus.mem.size
+def _neurons(taus: Taus, block: Any) -> CubaLIF:
+    potentials, mem = block.potentials, round_to(block.neuron.voltage_decay, 1) / FULL
+    bias = potentials.shifted(mem.double(), lambda v: round_to(v, STEP)).bias
+    threshold, reset = (
+        round_to(v(), STEP).double().cpu().numpy() for v in (potentials.threshold, potentials.reset)
+    )
     return CubaLIF(
         tau_mem=taus.mem,
         tau_syn=taus.syn,
-        v_leak=np.zeros(n),
-        v_threshold=np.full(n, float(threshold)),
-        v_reset=np.zeros(n),
+        v_leak=reset + bias.cpu().numpy() / mem.double().cpu().numpy(),
+        v_threshold=threshold,
+        v_reset=reset,
     )

@@ -137,11 +137,12 @@ def test_a_target_may_bring_its_own_rules(case: tuple, floats: Network) -> None:
 
 
 def test_what_does_not_fit_is_not_quantised(floats: Network) -> None:
-    reset = replace(
-        floats.populations[0].neurons, v_reset=floats.populations[0].neurons.v_reset - 1
+    leaking = replace(
+        floats.populations[0].neurons, v_leak=floats.populations[0].neurons.v_leak + 1e6
     )
     moved = replace(
-        floats, populations=(replace(floats.populations[0], neurons=reset), *floats.populations[1:])
+        floats,
+        populations=(replace(floats.populations[0], neurons=leaking), *floats.populations[1:]),
     )
-    with pytest.raises(RuleError, match="v_reset"):
+    with pytest.raises(RuleError, match="bias_mant"):
         target("loihi2-sim").quantise(moved)

@@ -10,6 +10,7 @@ from hetlava.neurons.cuba import CubaLI
 from hetlava.quantisation import quantise
 from hetlava.sim import floating, reference
 from hetlava.train.config import Surrogate
+from hetlava.train.declared import usual
 from hetlava.train.log_tau import Taus
 from hetlava.train.norse_net import NorseNet
 from hetlava.train.readouts import READOUTS, logits
@@ -22,8 +23,8 @@ N_INPUTS, SIZES, DT, T = 20, (15, 12, 4), 1e-3, 60
 def make_net(rng, **options):
     """A float64 net whose neurons each have time constants of their own."""
     taus = [Taus(rng.gamma(3, 0.007, n) + 1.5e-3, rng.gamma(3, 0.003, n) + 1.5e-3) for n in SIZES]
-    options = {"threshold": 4.0, "learn_tau": "neuron"} | options
-    net = NorseNet(N_INPUTS, taus, DT, **options).double()
+    declared = usual(4.0, options.pop("learn_tau", "neuron"))
+    net = NorseNet(N_INPUTS, taus, DT, **{"declared": declared} | options).double()
     net.initialise(make_input(rng), 0.8, torch.Generator().manual_seed(int(rng.integers(1 << 30))))
     return net
 
@@ -143,9 +144,7 @@ def finite_slope(function, x, step=1e-6):
 
 def test_gradients_of_integrators_are_those_of_finite_differences(rng):
     taus = [Taus(rng.gamma(3, 0.007, 4) + 1.5e-3, rng.gamma(3, 0.003, 4) + 1.5e-3)]
-    net = NorseNet(
-        N_INPUTS, taus, DT, threshold=4.0, learn_tau="neuron", readout="last-voltage"
-    ).double()
+    net = NorseNet(N_INPUTS, taus, DT, declared=usual(4.0), readout="last-voltage").double()
     x = make_input(rng)
     arriving = x.permute(2, 0, 1)
     weight = torch.tensor(rng.normal(size=(4, N_INPUTS)), requires_grad=True)

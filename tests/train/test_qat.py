@@ -15,6 +15,7 @@ from hetlava.quantisation import quantise
 from hetlava.sim import floating, reference
 from hetlava.train.checkpoint import read_checkpoint
 from hetlava.train.config import TrainConfig
+from hetlava.train.declared import usual
 from hetlava.train.fit import fit
 from hetlava.train.qat_net import QatNet
 from hetlava.train.surrogates import SURROGATES
@@ -69,9 +70,7 @@ def draw(rng, *, grid=0.0, recurrent=False, readout="spike-count", discretisatio
 
 
 def make(network, **options):
-    net = QatNet(
-        network, [SURROGATES["superspike"]] * 3, threshold=1.0, learn_tau="neuron", **options
-    )
+    net = QatNet(network, [SURROGATES["superspike"]] * 3, declared=usual(1.0, qat=True), **options)
     net.project()
     return net
 

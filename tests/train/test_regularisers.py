@@ -9,7 +9,7 @@ from hetlava.errors import ValidationError
 from hetlava.train.regularisers import Rate, Variance, parse_regulariser
 
 NET = SimpleNamespace(
-    dt=1e-3, mem_taus=lambda: [torch.tensor([10.0, 20.0]), torch.tensor([5.0, 5.0, 8.0])]
+    dt=1e-3, values=lambda parameter: [torch.tensor([10.0, 20.0]), torch.tensor([5.0, 5.0, 8.0])]
 )
 
 

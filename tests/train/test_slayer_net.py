@@ -10,6 +10,7 @@ from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantisation import quantise
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim.reference import run
+from hetlava.train.declared import usual
 from hetlava.train.dynamics import corrected_dynamics
 from hetlava.train.log_tau import Taus
 from hetlava.train.slayer_net import SlayerNet, effective_weights, to_network
@@ -21,7 +22,7 @@ N_INPUTS, SIZES, DT, T = 20, (15, 12, 4), 1e-3, 50
 
 def make_net(rng, learn_tau="neuron", threshold=4.0, backend="fused"):
     taus = [Taus(rng.gamma(3, 0.007, n) + 1e-3, rng.gamma(3, 0.003, n) + 1e-3) for n in SIZES]
-    net = SlayerNet(N_INPUTS, taus, DT, threshold=threshold, learn_tau=learn_tau, backend=backend)
+    net = SlayerNet(N_INPUTS, taus, DT, declared=usual(threshold, learn_tau), backend=backend)
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
     net.initialise(make_input(rng), 0.8, generator)
     return net
@@ -106,7 +107,7 @@ def test_our_delay_is_the_delay_of_the_blocks(rng):
 
 def test_the_time_constants_are_those_that_were_given(rng):
     taus = [Taus(np.array([0.02, 0.1]), np.array([0.005, 0.003]))]
-    net = SlayerNet(N_INPUTS, taus, DT, threshold=4.0, learn_tau="neuron")
+    net = SlayerNet(N_INPUTS, taus, DT, declared=usual(4.0))
 
     neurons = to_network(net, T, {}).populations[0].neurons
 
@@ -157,7 +158,7 @@ def test_no_step_drives_a_decay_out_of_its_word(rng, learn_tau, lr):
 @pytest.mark.parametrize("learn_tau", ["neuron", "layer", "none"])
 def test_drawn_time_constants_that_no_word_holds_are_clipped(rng, learn_tau):
     taus = [Taus(np.array([1e-6, 0.02, 9e3]), np.array([1e-6, 0.02, 9e3]))]
-    net = SlayerNet(N_INPUTS, taus, DT, threshold=4.0, learn_tau=learn_tau)
+    net = SlayerNet(N_INPUTS, taus, DT, declared=usual(4.0, learn_tau))
     net.project()
 
     assert net.blocks[0].neuron.cx_voltage_decay.tolist() == [4095, 200, 1]
