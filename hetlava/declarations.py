@@ -189,7 +189,7 @@ def _check_learning(name: str, declared: Declaration) -> None:
         raise ValidationError(f"space {name}={declared.space}, expected {' or '.join(known)}")
     if declared.penalties and not declared.learned:
         raise ValidationError(
-            f"regularise {name}={declared.penalties[0]}: {name} is fixed, nothing can move it; "
+            f"regularise {declared.penalties[0]}: {name} is fixed, nothing can move it; "
             f"learn it with --learn {name}=neuron"
         )
 

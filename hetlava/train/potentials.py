@@ -82,6 +82,14 @@ class Potential(nn.Module):
         return values
 
     @torch.no_grad()
+    def ceiling(self) -> Tensor:
+        """Return the largest potentials that learning can lead to, (n,)."""
+        if self.learned is None:
+            return self.base
+        shared = self.learned.numel() < self.base.numel()
+        return self.base + (self.high - self.base.max()) if shared else self.base + self.high
+
+    @torch.no_grad()
     def keep_within(self, low: Tensor, high: Tensor) -> None:
         """Bring what is learned back to where values lie in both ranges; the given one is (n,)."""
         if self.learned is None:
@@ -167,6 +175,5 @@ class LayerPotentials(nn.Module):
         self.rest.keep_within(-free, free)
         if self.spiking:
             threshold, reset = self.threshold, self.reset
-            top = free if threshold.learned is not None else threshold() - self.step
-            reset.keep_within(-free, top)
+            reset.keep_within(-free, threshold.ceiling() - self.step)
             threshold.keep_within(reset() + self.step, reset() + self.largest)
