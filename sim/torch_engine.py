@@ -132,11 +132,8 @@ class TorchEngine:
             for q, sums in wires if t else ():
                 arriving[q.target][q.port, t] += sums.at(t, done[q.source].sent)
             for name in group:
-                if t < self.net.population(name).start:
-                    continue
-                resets = self.net.population(name).resets_before(t)
-                before = rest[name] if resets else state[name]
-                state[name] = self.updates[name].step(before, arriving[name][:, t])
+                given = arriving[name][:, t]
+                state[name] = self.updates[name].after(t, state[name], rest[name], given)
                 done[name].put(t, state[name])
         return done
 

@@ -77,11 +77,16 @@ class Update(ABC):
         """Run all steps from rest, by ``torch`` or ``triton`` loops."""
         steps = self.nothing(arriving, kept)
         state = rest = self.rest(arriving[:, 0])
-        for t in range(self.population.start, arriving.shape[1]):
-            before = rest if self.population.resets_before(t) else state
-            state = self.step(before, arriving[:, t])
+        for t in range(arriving.shape[1]):
+            state = self.after(t, state, rest, arriving[:, t])
             steps.put(t, state)
         return steps
+
+    def after(self, t: int, state: State, rest: State, arriving: "torch.Tensor") -> State:
+        """Return the state after step ``t``: rest until the population starts."""
+        if t < self.population.start:
+            return rest
+        return self.step(rest if self.population.resets_before(t) else state, arriving)
 
 
 class HostUpdate(Update):
