@@ -32,6 +32,7 @@ LAYERS = (
     "streaming",
     "train",
     "report",
+    "experiments",
     "cli",
     "__main__",
 )

@@ -18,10 +18,12 @@ def make_app() -> typer.Typer:
     from hetlava.cli import (
         calibrate,
         doctor,
+        experiment,
         export,
         inspect,
         place,
         run,
+        sweep,
         targets,
         train,
         tune,
@@ -44,6 +46,8 @@ def make_app() -> typer.Typer:
         tune.tune,
         calibrate.calibrate,
         yield_.yields,
+        experiment.experiment,
+        sweep.sweep,
     ):
         app.command()(command)
     return app

@@ -43,12 +43,12 @@ def _taus(axes: Any, net: Network, quantised: QuantisedNetwork) -> None:
     axes.hist(rounded, bins, histtype="step", color=BLUE, lw=1.5, label="rounded (12-bit word)")
     axes.set(xscale="log", xlabel="membrane time constant [ms]", ylabel="neurons")
     axes.set_title(f"{len(np.unique(words))} distinct decay words, {words.size} neurons")
-    _plain_log_ticks(axes, float_ms)
+    plain_log_ticks(axes, float_ms)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.25)  # room for the legend above the bars
     axes.legend(frameon=False, loc="upper left")
 
 
-def _plain_log_ticks(axes: Any, values: Any) -> None:
+def plain_log_ticks(axes: Any, values: Any) -> None:
     """Label a log axis with plain numbers at 1, 2, 5 of every decade."""
     low, high = float(values.min()), float(values.max())
     ticks = [m * 10.0**e for e in range(-2, 5) for m in (1, 2, 5)]

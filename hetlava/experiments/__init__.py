@@ -1,0 +1,1 @@
+"""The papers' comparisons as experiments that anyone can repeat; each is planned in its module."""

@@ -1,0 +1,48 @@
+"""Means over seeds and how sure they are."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Mean(NamedTuple):
+    """A mean over ``n`` seeds and its standard error; NaN of a single one."""
+
+    value: float
+    sem: float
+    n: int
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return "-"
+        return f"{self.value:.1f}" if math.isnan(self.sem) else f"{self.value:.1f} ± {self.sem:.1f}"
+
+
+def mean_of(values: Sequence[float]) -> Mean:
+    """Return the mean of the values that are numbers, and the standard error of it.
+
+    The error is of the sample's standard deviation over the root of ``n``.
+
+    Examples
+    --------
+    >>> print(mean_of([1.0, 2.0, 3.0]))
+    2.0 ± 0.6
+    """
+    x = np.array([v for v in values if math.isfinite(v)])
+    if not x.size:
+        return Mean(math.nan, math.nan, 0)
+    sem = float(x.std(ddof=1) / math.sqrt(x.size)) if x.size > 1 else math.nan
+    return Mean(float(x.mean()), sem, x.size)
+
+
+def binomial_error(share: float, n: int) -> float:
+    """Return the standard error of a share that ``n`` samples were counted for.
+
+    Examples
+    --------
+    >>> binomial_error(0.5, 100)
+    0.05
+    """
+    return math.sqrt(share * (1 - share) / n)
