@@ -30,7 +30,7 @@ def accuracies(rows: Sequence[Row], outcomes: Outcomes) -> Picture:
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(axis="x", color=GREY, alpha=0.3)
 
-    return Picture(name="accuracies", size=(7.5, 3.2), draw=draw)
+    return Picture(name="accuracies", size=(7.5, 0.45 * len(rows) + 0.7), draw=draw)
 
 
 def _colour(label: str) -> str:

@@ -3,7 +3,8 @@
 Beside every heterogeneous network stands the homogeneous one of the same mean time constants:
 
 * *main*: {Hom, Het} at the start x {Std, Het} training. What is Hom has the mean of what Het draws.
-  Two more rows have the mean of what training made of HomHet and of HetHet, seed by seed.
+  Four more rows have the mean, or the geometric mean, of what training made of HomHet and of
+  HetHet, seed by seed: few very slow neurons move the former far from where most are.
 * *time-scale*: trained on recordings stretched by one factor, tested on others.
 * *mistuning*: only weights learn, at time constants too short or too long by a factor, of one
   value, gamma-distributed, log-normal with the gamma's mode and four times its deviation, or with
@@ -31,6 +32,7 @@ WIDER = 4.0  # the log-normal's standard deviation, in the gamma's
 SLOW, SLOW_SHARE = 100e-3, 0.05  # [s], and of the neurons
 CONFIGURATIONS = ("HomStd", "HetStd", "HomHet", "HetHet")
 MATCHED = ("HomHet", "HetHet")
+MEANS = ("mean", "geometric mean")
 
 
 def gamma(mean: float, dt: float) -> str:
@@ -87,15 +89,19 @@ def main_rows(options: Options, outcomes: Outcomes) -> list[Row]:
     for name in MATCHED:
         trained = configuration(name, base, options)
         if all(trial in outcomes for trial in trained):
-            trials = tuple(_at_trained_mean(trial, outcomes) for trial in trained)
-            rows.append(Row(part="main", label=f"HomStd at the mean of {name}", trials=trials))
+            for how in MEANS:
+                trials = tuple(_at_trained_mean(trial, outcomes, how) for trial in trained)
+                rows.append(Row(part="main", label=f"HomStd at the {how} of {name}", trials=trials))
     return rows
 
 
-def _at_trained_mean(trial: Trial, outcomes: Outcomes) -> Trial:
+def _at_trained_mean(trial: Trial, outcomes: Outcomes, how: str) -> Trial:
     """Return the trial whose neurons all have the mean of what this one's hidden ones became."""
     outcome, dt = outcomes[trial], trial.config.dt
-    means = [max(float(outcome.hidden_taus(k).mean()) * 1e-3, dt) for k in ("mem", "syn")]
+    taus = [1e-3 * outcome.hidden_taus(kind) for kind in ("mem", "syn")]
+    geometric = how.startswith("geometric")
+    means = [np.exp(np.log(tau).mean()) if geometric else tau.mean() for tau in taus]
+    means = [max(float(mean), dt) for mean in means]
     mem, syn = (f"constant:{format_time(float(f'{mean:.4g}'))}" for mean in means)
     return replace(trial, config=replace(trial.config, learn_tau="none", tau_mem=mem, tau_syn=syn))
 

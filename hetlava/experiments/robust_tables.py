@@ -6,8 +6,8 @@ import numpy as np
 
 from hetlava.experiments.plans import Options, Outcomes, Row, Sheet
 from hetlava.experiments.published import ROBUST_LEARNING_SOURCE
-from hetlava.experiments.robust_plan import TEST_SCALES
-from hetlava.experiments.spread import Mean, binomial_error, mean_of
+from hetlava.experiments.robust_plan import MATCHED, MEANS, TEST_SCALES
+from hetlava.experiments.spread import Mean, binomial_error, mean_of, student
 
 PERCENT = 100.0
 SEM = "± is the standard error of the mean over seeds; none is given of a single one"
@@ -15,8 +15,7 @@ PAIRS = (
     ("HetStd", "HomStd"),
     ("HomHet", "HomStd"),
     ("HetHet", "HomStd"),
-    ("HomHet", "HomStd at the mean of HomHet"),
-    ("HetHet", "HomStd at the mean of HetHet"),
+    *((name, f"HomStd at the {how} of {name}") for name in MATCHED for how in MEANS),
 )
 
 
@@ -83,7 +82,16 @@ def _differences(rows: Sequence[Row], outcomes: Outcomes) -> Sheet:
         title="Differences, seed by seed",
         columns=("difference", "points", "seeds above 0"),
         lines=tuple(lines),
-        notes=("A difference of less than twice its error is none.",),
+        notes=(_chance(len(rows[0].trials)),),
+    )
+
+
+def _chance(n_seeds: int) -> str:
+    if n_seeds < 2:
+        return "One seed: no difference can be told from chance."
+    return (
+        f"Of {n_seeds} seeds, a difference within {student(n_seeds):.1f} of its errors is not told "
+        "from none (Student, 95 %, each row by itself)."
     )
 
 

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Student's quantiles for 95 %, both sides, of 1, 2, .. degrees of freedom; more have smaller ones
+STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+
 
 class Mean(NamedTuple):
     """A mean over ``n`` seeds and its standard error; NaN of a single one."""
@@ -46,3 +49,14 @@ def binomial_error(share: float, n: int) -> float:
     0.05
     """
     return math.sqrt(share * (1 - share) / n)
+
+
+def student(n: int) -> float:
+    """Return how many standard errors a mean of ``n`` values lies from 0 by chance in 5 % at most.
+
+    Examples
+    --------
+    >>> student(3)
+    4.3
+    """
+    return STUDENT[min(n - 1, len(STUDENT)) - 1]
