@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from hetlava.errors import MissingPackageError
 from hetlava.experiments.experiment import Results
 from hetlava.experiments.plans import Experiment, Sheet
 from hetlava.experiments.trials import Outcome
 from hetlava.files import replacing
+from hetlava.report.canvas import new_figure
 
 FORMAT = "hetlava.experiment"
 VERSION = 1
@@ -115,14 +115,8 @@ def statistics(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _draw(folder: Path, experiment: Experiment, results: Results) -> None:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            'figures need matplotlib: pip install "hetlava[report]"; the tables are written'
-        ) from error
     for picture in experiment.pictures(*results):
-        figure = Figure(figsize=picture.size, layout="constrained")
+        figure = new_figure(*picture.size)
         picture.draw(figure)
         for kind in ("png", "svg"):
             with replacing(folder / f"{picture.name}.{kind}") as temporary:

@@ -8,7 +8,8 @@ import numpy as np
 from hetlava.experiments.plans import Outcomes, Picture, Row
 from hetlava.experiments.robust_plan import CONFIGURATIONS, TEST_SCALES
 from hetlava.experiments.robust_tables import PERCENT, accuracy
-from hetlava.report.figures import BLUE, GREY, INK, ORANGE, plain_log_ticks
+from hetlava.report.canvas import BLUE, GREY, INK, ORANGE
+from hetlava.report.figures import plain_log_ticks
 
 GREEN, PURPLE = "#2f855a", "#805ad5"
 COLOURS = dict(zip(CONFIGURATIONS, (GREY, BLUE, ORANGE, INK), strict=True))

@@ -23,7 +23,7 @@ from hetlava.experiments.robust_tables import SEM, accuracy, of_seeds
 from hetlava.experiments.settings import with_epochs
 from hetlava.experiments.spread import mean_of
 from hetlava.experiments.trials import Outcome, Trial
-from hetlava.report.figures import BLUE, GREY, INK, ORANGE
+from hetlava.report.canvas import BLUE, GREY, INK, ORANGE
 from hetlava.train.config import Device, TrainConfig
 
 DATASETS = ("nmnist",)
