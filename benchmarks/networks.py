@@ -14,6 +14,7 @@ from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.recording import Recording
 from hetlava.sim import engine
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
 DT = 1e-3
@@ -169,11 +170,21 @@ def recurrent(rng: np.random.Generator) -> QuantisedNetwork:
 
 
 def sparse(rng: np.random.Generator, n: int, fan_in: int, n_steps: int) -> QuantisedNetwork:
-    """Return one layer of n neurons, each with synapses from ``fan_in`` of n inputs on average."""
-    weights = np.zeros((n, n), np.int16)
-    for row in weights:
-        row[rng.integers(0, n, fan_in)] = even_weights(rng, (fan_in,))
-    wire = QuantisedProjection(source="input", target="output", weights=weights)
+    """Return one layer of n neurons, each with lists of ``fan_in`` synapses from n inputs.
+
+    A few less where one input was drawn twice.
+    """
+    pairs = rng.integers(0, n, (n, fan_in)) * n + np.arange(n)[:, None]
+    pre, post = np.divmod(np.unique(pairs), n)  # by source neuron, then by target
+    magnitude = rng.integers(1, 128, post.size, np.int16)
+    wire = QuantisedSparse(
+        source="input",
+        target="output",
+        weights=(2 * magnitude * rng.choice(np.array([-1, 1], np.int16), post.size)),
+        post=post.astype(np.int32),
+        indptr=np.searchsorted(pre, np.arange(n + 1)).astype(np.int64),
+        n_post=n,
+    )
     return network(rng, {"output": [wire]}, n_inputs=n, n_steps=n_steps, rate=0.01)
 
 

@@ -17,7 +17,6 @@ from hetlava.events import Events
 from hetlava.quantised import QuantisedNetwork
 
 Forward = Callable[[Any], Any]
-SPARSE = 0.1  # of non-zero weights, below which Lava gets its process for lists
 
 
 class Lacking(Exception):
@@ -232,14 +231,6 @@ def torch_systems(
     return found, left_out
 
 
-def sparse_process(wire: Any) -> Any:
-    """Return Lava's own process for matrices that are mostly empty."""
-    from lava.proc.sparse.process import Sparse
-    from scipy.sparse import csr_matrix
-
-    return Sparse(weights=csr_matrix(wire.weights.astype(np.int32)), num_weight_bits=8)
-
-
 @contextmanager
 def lava_cpu(net: QuantisedNetwork, inputs: Events) -> Iterator[System]:
     """Give Lava's warm runtime, which runs on through the samples of its source."""
@@ -260,12 +251,7 @@ def lava_cpu(net: QuantisedNetwork, inputs: Events) -> Iterator[System]:
     senders = {INPUT: root.s_out} | {name: m.process.s_out for name, m in made.items()}
     for q in net.projections:
         port = made[q.target].ports[q.port]
-        if np.count_nonzero(q.weights) < SPARSE * q.weights.size:
-            lists = sparse_process(q)
-            senders[q.source].connect(lists.s_in)
-            lists.a_out.connect(port)
-        else:
-            connect(lava_synapses(q), senders[q.source], port)
+        connect(lava_synapses(q), senders[q.source], port)
     config = Loihi2SimCfg(select_tag="fixed_pt")
     root.run(condition=RunSteps(num_steps=1), run_cfg=config)
     try:

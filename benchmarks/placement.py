@@ -11,7 +11,6 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -23,7 +22,7 @@ from hetlava.chips import LOIHI1, LOIHI2
 from hetlava.hardware.placement import place
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
-from hetlava.synapses import QuantisedSynapses, Rows
+from hetlava.sparse_synapses import QuantisedSparse
 
 CHIPS = {chip.name: chip for chip in (LOIHI1, LOIHI2)}
 ROWS = (
@@ -37,46 +36,20 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Ring(QuantisedSynapses):
-    """Synapses of neurons on a ring onto neighbours, by source neuron; for placing only."""
-
-    starts: np.ndarray
-    post: np.ndarray
-    n: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.n, self.n
-
-    @property
-    def fan_in(self) -> int:
-        return self.n
-
-    def product(self, s: np.ndarray) -> np.ndarray:
-        raise NotImplementedError("these synapses are placed, not run")
-
-    def fan_out(self) -> np.ndarray:
-        return np.diff(self.starts)
-
-    def rows(self) -> Rows:
-        return Rows(self.starts, self.post, self.weights)
-
-
 def network(n: int, fan: int, near: int, pairs: int, seed: int = 0) -> QuantisedNetwork:
     """Return ``n`` neurons that listen to ``fan`` of their ``near`` neighbours each."""
     rng = np.random.default_rng(seed)
     # one target in each stretch of near / fan neighbours, so that none is met twice
     stretch = near // fan
     offset = np.arange(fan) * stretch + rng.integers(0, stretch, (n, fan)) - near // 2
-    post = ((np.arange(n)[:, None] + offset) % n).astype(np.int32).ravel()
-    ring = Ring(
+    post = np.sort((np.arange(n)[:, None] + offset) % n, axis=1).astype(np.int32).ravel()
+    ring = QuantisedSparse(
         source="ring",
         target="ring",
-        weights=np.full(post.size, 2, np.int16),
-        starts=np.arange(n + 1, dtype=np.int64) * fan,
+        weights=np.full(post.size, 2, np.int8),
         post=post,
-        n=n,
+        indptr=np.arange(n + 1, dtype=np.int64) * fan,
+        n_post=n,
     )
     word = rng.integers(0, pairs, n).astype(np.int32)
     registers = CubaRegisters(

@@ -17,7 +17,7 @@ from hetlava.quantised import QuantisedNetwork
 from hetlava.sim import engine
 
 SIDES = (4, 8, 16, 32, 64, 128, 256)
-SIZES = (256, 1024, 4096, 8192)
+SIZES = (256, 1024, 4096, 16384, 65536)
 STEPS = (10, 30, 100, 300, 1000, 3000)
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.5)
 LARGE = 1024  # neurons from which on the exponent is fitted: below, a step has a fixed cost

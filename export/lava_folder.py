@@ -28,6 +28,7 @@ from hetlava.neurons.sigma_delta import SigmaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.recording import Recording
 from hetlava.sim import reference
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
 Lowering = Literal["vector", "levels"]
@@ -38,8 +39,10 @@ MEMBERS = (NETWORK, PROGRAM, SAMPLE, "__pycache__")
 SOURCE = Path(__file__).with_name("lava_standalone") / PROGRAM
 GRADED = SOURCE.with_name("graded.py")
 KERNELS = SOURCE.with_name("kernels.py")
-# the lines that keep the places of the two
+LISTS = SOURCE.with_name("lists.py")
+# the lines that keep the places of the three
 NO_MODELS, NO_KERNELS = "MODELS: dict[str, Any] = {}", "connect_kernel: Any = None"
+NO_LISTS = "lists_process: Any = None"
 FIRST_IMPORT = "import numpy as np\n"
 DEFAULT_LINE = 'LOWERING = "{}"'
 GRADED_BITS = 8  # of random messages at most
@@ -113,6 +116,8 @@ def program(net: QuantisedNetwork, lif: Lowering = "vector") -> str:
         rest = _with_part(rest, GRADED, NO_MODELS)
     if any(isinstance(q, QuantisedConvolution) for q in net.projections):
         rest = _with_part(rest, KERNELS, NO_KERNELS)
+    if any(isinstance(q, QuantisedSparse) for q in net.projections):
+        rest = _with_part(rest, LISTS, NO_LISTS)
     return "\n".join(['"""' + "\n".join(_description(net)), '"""', ""]) + rest
 
 
@@ -152,6 +157,8 @@ def _check(projection: QuantisedSynapses) -> None:
         )
     if held.delays is not None and not held.inside:
         what = "Conv has none" if is_kernel else "DelayDense would round each by itself"
+        if isinstance(projection, QuantisedSparse):
+            what = "Sparse has none, and DelaySparse takes no delay of 0 for one"
         raise UnsupportedError(
             f"{projection.label}: delays that Lava's own processes cannot hold: {what}; run it on "
             "the target lava-cpu"

@@ -30,6 +30,7 @@ MODULES = (
     "lava.proc.rf.models",
     "lava.proc.rf_iz.models",
     "lava.proc.sdn.models",
+    "lava.proc.sparse.models",
 )
 
 

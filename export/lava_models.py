@@ -10,6 +10,7 @@ from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import weight_step
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedProjection
+from hetlava.sparse_synapses import QuantisedSparse
 
 Lif = Literal["stock", "vector", "levels"]
 SignMode = Literal["EXCITATORY", "INHIBITORY", "MIXED"]
@@ -26,6 +27,7 @@ class DensePart(ArrayRecord):
     Attributes
     ----------
     weights : (n_post, n_pre) int32
+        Of lists, whose places stand elsewhere, (n_synapses,).
     weight_exp : int
     sign_mode : str
         Name of Lava's ``SignMode``.
@@ -38,11 +40,12 @@ class DensePart(ArrayRecord):
     num_weight_bits: int
 
 
-def dense_parts(projection: QuantisedProjection) -> tuple[DensePart, ...]:
+def dense_parts(projection: QuantisedProjection | QuantisedSparse) -> tuple[DensePart, ...]:
     """Return the Dense processes whose summed outputs equal the projection, bit for bit.
 
-    Lava clears the lowest bit of weights of mixed sign and takes -256 for them only. What a single
-    Dense cannot hold is doubled under a smaller exponent or, where that overflows, split::
+    Those of lists are Sparse, which treats weights alike. Lava clears the lowest bit of weights of
+    mixed sign and takes -256 for them only. What a single Dense cannot hold is doubled under a
+    smaller exponent or, where that overflows, split::
 
         W = A + B,  B = W mod 2**k,  A a multiple of 2**k,  k = max(1, -weight_exp)
 
@@ -56,7 +59,7 @@ def dense_parts(projection: QuantisedProjection) -> tuple[DensePart, ...]:
         If no such split exists: odd weights beyond +-127 of mixed sign with an exponent below -8,
         or odd weights of mixed sign for graded messages with an exponent below 0.
     """
-    weights, exp = projection.weights.astype(np.int32), projection.weight_exp
+    weights, exp = projection.whole().astype(np.int32), projection.weight_exp
     whole = _hold(weights, exp, projection.weight_bits)
     if projection.message_bits == 0:
         whole = whole or _hold(2 * weights, exp - 1, WEIGHT_BITS)
@@ -80,7 +83,7 @@ def dense_parts(projection: QuantisedProjection) -> tuple[DensePart, ...]:
 
 
 def _hold(weights: Int, weight_exp: int, weight_bits: int) -> DensePart | None:
-    low, high = int(weights.min()), int(weights.max())
+    low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
     if low < -WEIGHT_FULL or high >= WEIGHT_FULL:
         return None
     mode: SignMode = "MIXED"

@@ -7,7 +7,9 @@ import numpy as np
 
 from hetlava.arrays import ArrayRecord, Int, Int16
 from hetlava.convolution import QuantisedConvolution
+from hetlava.export.lava_lists import SparsePart, sparse_parts, sparse_process
 from hetlava.export.lava_models import DensePart, dense_parts, dense_process
+from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import Pair, QuantisedProjection, QuantisedSynapses
 
 CONV_BITS = 24  # what Lava's Conv wraps its sums to
@@ -43,7 +45,7 @@ class LavaSynapses(ArrayRecord):
 
     Attributes
     ----------
-    parts : tuple of DensePart or ConvPart
+    parts : tuple of DensePart, SparsePart or ConvPart
     delays : (n_pre,) int16, optional
         Delays of the source's spikes.
     inside : bool
@@ -52,7 +54,7 @@ class LavaSynapses(ArrayRecord):
         Bits of graded messages, 0 for spikes.
     """
 
-    parts: tuple[DensePart | ConvPart, ...]
+    parts: tuple[DensePart | SparsePart | ConvPart, ...]
     delays: Int16 | None
     inside: bool
     message_bits: int = 0
@@ -61,16 +63,24 @@ class LavaSynapses(ArrayRecord):
 def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
     """Return which Lava processes a projection becomes.
 
-    ``Conv`` where it computes the kernel exactly, ``Dense`` with the kernel's matrix otherwise, as
-    for graded messages, whose sums may be too long for ``Conv``. ``DelayDense`` rounds the spikes
-    of each delay by themselves, and overflows otherwise than ``Dense``: where that shows, the
-    spikes are delayed by hetlava's process and summed by ``Dense``.
+    ``Sparse`` for lists. ``Conv`` where it computes the kernel exactly, ``Dense`` with the kernel's
+    matrix otherwise, as for graded messages, whose sums may be too long for ``Conv``.
+    ``DelayDense`` rounds the spikes of each delay by themselves, and overflows otherwise than
+    ``Dense``: where that shows, the spikes are delayed by hetlava's process and summed by
+    ``Dense``; those of lists in any case.
 
     Raises
     ------
     UnsupportedError
         If neither holds it.
     """
+    if isinstance(projection, QuantisedSparse):
+        return LavaSynapses(
+            parts=sparse_parts(projection),
+            delays=projection.delays,
+            inside=False,
+            message_bits=projection.message_bits,
+        )
     conv = conv_part(projection) if isinstance(projection, QuantisedConvolution) else None
     if conv is not None:
         return LavaSynapses(parts=(conv,), delays=projection.delays, inside=False)
@@ -127,6 +137,10 @@ def connect(synapses: LavaSynapses, s_out: Any, a_in: Any) -> None:
     for part in synapses.parts:
         if isinstance(part, ConvPart):
             _connect_conv(part, s_out, a_in)
+        elif isinstance(part, SparsePart):
+            process = sparse_process(part, synapses.message_bits)
+            s_out.connect(process.s_in)
+            process.a_out.connect(a_in)
         else:
             process = (
                 dense_process(part, synapses.message_bits)

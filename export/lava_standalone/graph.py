@@ -48,6 +48,7 @@ Records = dict[tuple[str, int], Any]  # (state, number of the population): what 
 Groups = list[tuple[Any, Any]]  # (neurons, process or port), one or one per level
 MODELS: dict[str, Any] = {}  # makes the process of a population of another model than LIF
 connect_kernel: Any = None  # joins by Convs, where a network has kernels
+lists_process: Any = None  # makes a Sparse, where a network has lists of synapses
 
 
 class VectorLIF(AbstractProcess):
@@ -165,7 +166,11 @@ def read_network(path: str) -> Record:
                 population["vth"] = np.full_like(population["vth"], NEVER)
         for k, projection in enumerate(net["projections"]):
             stored = group[f"projections/{k}"]
-            projection["weights"] = stored["weights"][()].astype(np.int32)
+            # of large networks the file may hold the halves of the weights
+            unit = 1 + projection.get("halved", False)
+            projection["weights"] = stored["weights"][()].astype(np.int32) * unit
+            if "indptr" in stored:
+                projection["lists"] = stored["post"][()], stored["indptr"][()]
             projection["delays"] = stored["delays"][()].astype(int) if "delays" in stored else None
     return net
 
@@ -204,9 +209,10 @@ def dense_parts(weights: Any, exp: int, bits: int = 0) -> list[tuple[Any, int]]:
 
 def sign_mode(weights: Any) -> Any:
     """Return the sign mode in which Dense holds the weights; only MIXED takes -256."""
-    if weights.min() >= 0:
+    low, high = weights.min(initial=0), weights.max(initial=0)
+    if low >= 0:
         return SignMode.EXCITATORY
-    return SignMode.INHIBITORY if -256 < weights.min() and weights.max() <= 0 else SignMode.MIXED
+    return SignMode.INHIBITORY if -256 < low and high <= 0 else SignMode.MIXED
 
 
 def connect(sources: Groups, targets: Groups, projection: Record) -> None:
@@ -221,9 +227,14 @@ def connect(sources: Groups, targets: Groups, projection: Record) -> None:
             sys.exit("a negative weight_exp rounds a sum over several levels: take --lif vector")
         for columns, port in sources:
             for rows, target in targets:
-                block = weights[np.ix_(rows, columns)]
                 options = {"weight_exp": exp, "sign_mode": sign_mode(weights)}
                 options["num_message_bits"] = bits
+                if "lists" in projection:
+                    dense = lists_process(weights, projection["lists"], rows, columns, options)
+                    port.connect(dense.s_in)
+                    dense.a_out.connect(port_of(target, projection))
+                    continue
+                block = weights[np.ix_(rows, columns)]
                 if delays is None:
                     dense = Dense(weights=block, **options)
                 else:

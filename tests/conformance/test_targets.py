@@ -14,6 +14,7 @@ from hetlava.hardware.interface import Target
 from hetlava.hardware.targets import TARGETS, target
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim import reference
+from hetlava.sparse_synapses import from_matrix
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
 
@@ -85,6 +86,26 @@ def test_targets_agree_on_kernels_and_delays(
     expected = reference.run(net, inputs)
     assert candidate.run(net, inputs).spikes == expected.spikes
     assert all(events.n_events > 10 for events in expected.spikes)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_targets_agree_on_lists(
+    candidate: Target, late: bool, random_network: RandomNetwork
+) -> None:
+    rng = np.random.default_rng(0)
+    net, inputs = random_network(rng)
+    projections = []
+    for q in net.projections:
+        thinned = q.weights * (rng.random(q.shape) < 0.5)
+        q = from_matrix(replace(q, weights=thinned.astype(np.int16)))
+        delays = rng.integers(0, 9, q.shape[1]).astype(np.int16)
+        projections.append(replace(q, delays=delays if late else None))
+    net = replace(net, chip=candidate.chip or net.chip, projections=tuple(projections))
+    expected = reference.run(net, inputs, probes=("u", "v"))
+    found = candidate.run(net, inputs, probes=("u", "v"))
+    assert found.spikes == expected.spikes
+    assert all(map(np.array_equal, found.u + found.v, expected.u + expected.v))
+    assert sum(events.n_events for events in expected.spikes) > 10
 
 
 def test_targets_say_who_they_are_and_how_they_ran(
