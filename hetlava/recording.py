@@ -13,6 +13,7 @@ from hetlava.network import Readout
 
 Provenance = Literal["reference", "simulated", "emulated", "hardware"]
 PROBES = ("u", "v")
+_PROVENANCES = get_args(Provenance)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,8 +61,8 @@ class Recording(ArrayRecord):
         for traces in (self.u, self.v):
             if traces and len(traces) != len(self.names):
                 raise ValidationError("recording: a trace is needed for every population or none")
-        if self.provenance not in get_args(Provenance):
-            known = ", ".join(get_args(Provenance))
+        if self.provenance not in _PROVENANCES:
+            known = ", ".join(_PROVENANCES)
             raise ValidationError(f"provenance {self.provenance!r} is unknown; known: {known}")
         self._check_shapes()
 

@@ -11,12 +11,10 @@ from hetlava.sim import columns as col
 from hetlava.sim import kernels, listing
 from hetlava.sim.dense_layers import dense_wires, run_dense, without_sizes
 from hetlava.sim.modes import Mode
-from hetlava.sim.parameters import CUBA
 from hetlava.sim.placing import LANES
+from hetlava.sim.rooms import Room, plan
 from hetlava.sim.trains import Memory, Output, Recorder, Train
-from hetlava.sim.wiring import Prepared
-
-ROOM = 16  # events that loops may write beyond the last
+from hetlava.sim.wiring import ROOM, Group, Prepared
 
 
 class Stopped(Exception):
@@ -52,6 +50,11 @@ def nothing(n_rows: int) -> Train:
     return Train(np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32))
 
 
+def address(array: AnyArray | None) -> int:
+    """Return where an array lies, 0 for none; ten times faster than ``array.ctypes.data``."""
+    return 0 if array is None else int(array.__array_interface__["data"][0])
+
+
 class Block:
     """Samples of a batch on their way through the layers.
 
@@ -80,75 +83,62 @@ class Block:
         self.prepared, self.memory, self.stop, self.mode = prepared, memory, stop, mode
         self.n_samples, self.n_steps = shape
         self.sources, self.wires = prepared.source_table.copy(), prepared.wire_table.copy()
-        self.trains = [inputs]
-        self.late: dict[int, Train] = {}
-        self.kept: list[AnyArray] = []
-        self.spikes = [self._bits(q) for q in range(len(self.sources))]
-        self.values = [self._messages(q) for q in range(len(self.sources))]
+        self.kept: list[AnyArray | None] = []
+        graded = inputs.values is not None
+        self.room = Room(plan(prepared, shape, graded_input=graded), self.sources)
+        # all in one: n_samples * n_steps + 1 for each source
+        self.rows = np.empty((len(self.sources), self.n_samples * self.n_steps + 1), np.int64)
+        step = self.rows.strides[0]
+        at = self._address(self.rows)
+        self.sources[:, col.LIST_ROWS_AT] = range(at, at + step * len(self.sources), step)
+        self.trains, self.late = [inputs], dict[int, Train]()
+        self.sources[0, col.LIST_ROWS_AT : col.LIST_VALUES_AT + 1] = self._addresses(inputs)
+        self.counts = [int(inputs.rows[-1] - inputs.rows[0])]  # of events of each source
         self.table = self._table()
+        self._attach_last()
+        if prepared.remembers:
+            self._recall()
 
     def _address(self, array: AnyArray | None) -> int:
-        if array is None:
-            return 0
         self.kept.append(array)
-        # ten times faster than array.ctypes.data
-        return int(array.__array_interface__["data"][0])
+        return address(array)
 
     def _addresses(self, train: Train) -> tuple[int, ...]:
         return tuple(map(self._address, train))
 
-    def _bits(self, q: int) -> AnyArray:
-        """Return room for the spikes of a source as bits, with those of the steps before."""
-        before = int(self.sources[q, col.HISTORY])
-        n_rows = self.n_steps + before if q or before else 0
-        bits = np.empty((self.n_samples, n_rows, int(self.sources[q, col.WORDS])), np.uint64)
-        bits[:, :before] = self.memory.spikes[q] if self.memory else 0
-        self.sources[q, col.SPIKES_AT] = bits.ctypes.data
-        return bits
-
-    def _messages(self, q: int) -> Int | None:
-        """Return room for what a graded source sends, with what it sent before."""
-        before = int(self.sources[q, col.HISTORY])
-        graded = self.prepared.graded[q] or (q == 0 and self.trains[0].values is not None)
-        if not graded or (q == 0 and not before):
-            return None
-        n_rows = self.n_steps + before
-        sent = np.empty((self.n_samples, n_rows, int(self.sources[q, col.WORDS]) * LANES), np.int32)
-        earlier = self.memory.values[q] if self.memory else None
-        sent[:, :before] = 0 if earlier is None else earlier
-        self.sources[q, col.VALUES_AT] = sent.ctypes.data
-        return sent
-
     def _table(self) -> Int64:
-        table, sources = np.zeros(col.RUN_COLUMNS, np.int64), self.sources
-        widest = int(self.wires[:, col.TABLES + 7].max(initial=int(sources[:, col.SUMS].max())))
-        drives = int((sources[:, col.SUMS] * sources[:, col.PORTS]).max())
-        places = int(sources[:, col.SIZE].max())
-        table[col.N_SAMPLES], table[col.N_STEPS] = self.n_samples, self.n_steps
-        table[col.FRESH] = self.memory is None
-        if self.memory is None:  # one sample after the other, in the same place
-            table[col.STATE_AT] = self._address(np.empty(self.prepared.state_words, np.int32))
-        else:
+        table, room = np.zeros(col.RUN_COLUMNS, np.int64), self.room
+        table[[
+            col.N_SAMPLES, col.N_STEPS, col.SAMPLE_TO, col.STEP_TO, col.FRESH, col.STATE_AT,
+            col.DRIVE_AT, col.TOTAL_AT, col.SENT_AT, col.BITS_AT, col.STOP_AT,
+        ]] = (
+            self.n_samples, self.n_steps, self.n_samples, self.n_steps, self.memory is None,
+            room.state, room.drive, room.total, room.sent, room.places, self._address(self.stop),
+        )  # fmt: skip
+        if self.memory is not None:  # otherwise one sample after the other, in the same place
             table[col.STATE_AT] = self._address(self.memory.state)
             table[col.STATE_STRIDE] = self.prepared.state_words
             table[col.STEPS_BEFORE] = self.memory.n_steps
-        for column, words in (
-            (col.DRIVE_AT, drives),
-            (col.TOTAL_AT, widest),
-            (col.SENT_AT, places),
-        ):
-            table[column] = self._address(np.empty(words + ROOM, np.int32))
-        table[col.BITS_AT] = self._address(np.empty(places // LANES, np.uint64))
-        table[col.STOP_AT] = self._address(self.stop)
-        table[[col.SAMPLE_TO, col.STEP_TO]] = self.n_samples, self.n_steps
         return table
+
+    def _recall(self) -> None:
+        """Put down the spikes before this run that delays still need."""
+        for q in np.flatnonzero(self.sources[:, col.HISTORY]).tolist():
+            before = slice(0, int(self.sources[q, col.HISTORY]))
+            self.room.spikes(q)[:, before] = self.memory.spikes[q] if self.memory else 0
+            sent = self.room.messages(q)
+            if sent is not None:
+                earlier = self.memory.values[q] if self.memory else None
+                sent[:, before] = 0 if earlier is None else earlier
 
     def record(self, recorder: Recorder, first_sample: int, first_step: int) -> None:
         """Say where the traces of the run go."""
         for column, arrays in ((col.U_AT, recorder.u), (col.V_AT, recorder.v)):
-            self.sources[1:, column] = list(map(self._address, arrays))
-        self.table[col.FIRST_STEP], self.table[col.FIRST_SAMPLE] = first_step, first_sample
-        self.table[col.ALL_SAMPLES] = recorder.all_samples
+            if any(a is not None for a in arrays):
+                self.sources[1:, column] = list(map(self._address, arrays))
+        self.table[[col.FIRST_STEP, col.FIRST_SAMPLE, col.ALL_SAMPLES]] = (
+            first_step, first_sample, recorder.all_samples
+        )  # fmt: skip
 
     def run(self) -> Output:
         """Run all groups and return what they gave.
@@ -158,29 +148,19 @@ class Block:
         Stopped
             If ``stop`` was set meanwhile.
         """
-        tables = self.sources, self.wires, self.table
-        if self.sources[0, col.HISTORY]:
-            listing.mark_spikes(*tables, 0, *self._addresses(self.trains[0]))
+        if self.prepared.remembers and self.sources[0, col.HISTORY]:
+            listing.mark_spikes(self.sources, self.table, 0)
         seconds = []
-        for first, last, loops in self.prepared.groups:
+        for group in self.prepared.groups:
             start = time.perf_counter()
-            for w in range(
-                self.sources[first + 1, col.FIRST_WIRE], self.sources[last, col.LAST_WIRE]
-            ):
-                self._attach(w, range(first, last) if loops else range(0))
-            dense = [] if loops else dense_wires(self, first, self.mode)
-            if dense:
-                run_dense(self, first, dense)
-            else:
-                self.run_group(first, last, loops=loops)
+            self._run_whole(group)
             if self.stop[0]:
                 raise Stopped
-            self.trains += [self._train(p + 1) for p in range(first, last)]
+            self.trains += [self._train(p + 1) for p in range(group.first, group.last)]
             seconds.append(time.perf_counter() - start)
+        self.rows.flags.writeable = False  # recordings hold parts of it
         synops = np.zeros(self.n_samples, np.int64)
-        for q, train in enumerate(self.trains):
-            rows, neurons, _ = self._addresses(train)
-            listing.add_synops(*tables, q, rows, neurons, synops)
+        listing.add_synops(self.sources, self.table, synops)
         if self.memory is not None:
             self._remember(self.memory)
         return Output(
@@ -190,19 +170,26 @@ class Block:
             seconds=seconds,
         )
 
-    def run_group(self, first: int, last: int, *, loops: bool) -> None:
+    def _run_whole(self, group: Group) -> None:
+        for w in group.apart:
+            self._attach(w)
+        dense = dense_wires(self, group)
+        if dense:
+            run_dense(self, group, dense)
+        else:
+            self.run_group(group)
+
+    def run_group(self, group: Group) -> None:
         """Run populations that run together over the samples and steps that the table names."""
-        if np.all(self.sources[first + 1 : last + 1, col.MODEL] == CUBA):
-            kernels.run_group(self.sources, self.wires, self.table, first, last, loops)
+        tables = self.sources, self.wires, self.table
+        if group.is_plain:
+            kernels.run_plain(*tables, group.first)
+        elif group.is_cuba:
+            kernels.run_group(*tables, group.first, group.last, group.loops)
         else:
             from hetlava.sim import model_kernels  # a program that few networks need
 
-            model_kernels.run_models(self.sources, self.wires, self.table, first, last, loops)
-
-    def take_all(self) -> None:
-        """Let loops take all samples and steps."""
-        self.table[[col.SAMPLE_FROM, col.STEP_FROM]] = 0
-        self.table[[col.SAMPLE_TO, col.STEP_TO]] = self.n_samples, self.n_steps
+            model_kernels.run_models(*tables, group.first, group.last, group.loops)
 
     def messages(self, w: int) -> Train:
         """Return what comes through wire w: when it was sent, or arrives if it has delays."""
@@ -211,54 +198,58 @@ class Block:
 
     def before(self, w: int) -> Train:
         """Return what the source of wire w sent in the step before this run."""
-        before = self.memory.last if self.memory else None
-        train = before[int(self.wires[w, col.SOURCE])] if before else nothing(self.n_samples)
+        if self.memory is None:
+            return nothing(self.n_samples)
+        train = self.memory.last[int(self.wires[w, col.SOURCE])]
         return train if self.wires[w, col.MESSAGES] else without_sizes(train)
 
-    def _attach(self, w: int, looped: range) -> None:
-        """Say where the events of wire w are, making the list of late ones where it is needed."""
-        wire, q = self.wires[w], int(self.wires[w, col.SOURCE])
-        if q - 1 in looped:
-            room = int(self.sources[q, col.WORDS]) * LANES + ROOM
-            sized = wire[col.MESSAGES] and self.prepared.graded[q]
-            wire[col.MODE] = col.FROM_LOOP
-            wire[col.NOW_AT] = self._address(np.empty(room, np.int32))
-            wire[col.NOW_VALUES_AT] = self._address(np.empty(room, np.int32)) if sized else 0
+    def _attach_last(self) -> None:
+        """Say where the events of the step before are."""
+        if self.memory is None:
+            none = self._addresses(nothing(self.n_samples))
+            self.wires[:, col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = none
             return
-        train = self.trains[q]
-        if wire[col.LATE]:
-            wire[col.MODE] = col.FROM_LATE
-            train = self.late[w] = self._late(w, train)
-        else:
-            wire[col.MODE] = col.FROM_LIST
+        for w, wire in enumerate(self.wires):
             wire[col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = self._addresses(self.before(w))
-        wire[col.ROWS_AT : col.EVENT_VALUES_AT + 1] = self._addresses(train)
-        if not wire[col.MESSAGES]:  # every message is a 1
-            wire[[col.EVENT_VALUES_AT, col.BEFORE_VALUES_AT]] = 0
 
-    def _late(self, w: int, train: Train) -> Train:
+    def _attach(self, w: int) -> None:
+        """Make the list of late events of wire w, or room for those of one step of a loop."""
+        wire, q = self.wires[w], int(self.wires[w, col.SOURCE])
+        if wire[col.MODE] == col.FROM_LATE:
+            late = self.late[w] = self._late(w)
+            wire[col.ROWS_AT : col.EVENT_VALUES_AT + 1] = self._addresses(late)
+            return
+        room = int(self.sources[q, col.WORDS]) * LANES + ROOM
+        sized = wire[col.MESSAGES] and self.prepared.graded[q]
+        wire[col.NOW_AT] = self._address(np.empty(room, np.int32))
+        wire[col.NOW_VALUES_AT] = self._address(np.empty(room, np.int32)) if sized else 0
+
+    def _late(self, w: int) -> Train:
         """Return what arrives through wire w in each step."""
         q = int(self.wires[w, col.SOURCE])
-        most = train.neurons.size
+        most = self.counts[q]
         if self.memory is not None:
             most += int(np.unpackbits(self.memory.spikes[q].view(np.uint8)).sum())
-        late = self._room(most, self.values[q] is not None and bool(self.wires[w, col.MESSAGES]))
-        listing.list_late(self.sources, self.wires, self.table, w, *self._addresses(late))
+        neurons = np.empty(most + ROOM, np.int32)
+        graded = self.sources[q, col.VALUES_AT] and self.wires[w, col.MESSAGES]
+        values = np.empty_like(neurons) if graded else None
+        late = Train(np.zeros(self.n_samples * self.n_steps + 1, np.int64), neurons, values)
+        tables = self.sources, self.wires, self.table
+        listing.list_late(*tables, w, *self._addresses(late))
         return late
-
-    def _room(self, n_events: int, graded: bool) -> Train:
-        rows = np.zeros(self.n_samples * self.n_steps + 1, np.int64)
-        neurons = np.empty(n_events + ROOM, np.int32)
-        return Train(rows, neurons, np.empty_like(neurons) if graded else None)
 
     def _train(self, q: int) -> Train:
         """Return the events of a source that has run."""
-        tables = self.sources, self.wires, self.table
-        rows = np.zeros(self.n_samples * self.n_steps + 1, np.int64)
-        total = listing.count_spikes(*tables, q, rows.ctypes.data)
-        neurons, values = self._room(total, self.prepared.graded[q])[1:]
-        listing.list_spikes(*tables, q, self._address(neurons), self._address(values))
-        return Train(rows, neurons[:total], None if values is None else values[:total])
+        total = int(self.sources[q, col.COUNT])
+        self.counts.append(total)
+        neurons = np.empty(total + ROOM, np.int32)
+        values = np.empty_like(neurons) if self.prepared.graded[q] else None
+        self.sources[q, [col.LIST_AT, col.LIST_VALUES_AT]] = address(neurons), address(values)
+        listing.list_spikes(self.sources, self.table, q)
+        for made in (neurons, values):
+            if made is not None:
+                made.flags.writeable = False
+        return Train(self.rows[q], neurons[:total], None if values is None else values[:total])
 
     def _remember(self, memory: Memory) -> None:
         n = self.n_steps
@@ -266,8 +257,8 @@ class Block:
         memory.last = [last_rows(train, self.n_samples, n) for train in self.trains]
         for q, row in enumerate(self.sources):
             before = slice(n, n + int(row[col.HISTORY]))
-            sent = self.values[q]
-            memory.spikes[q] = self.spikes[q][:, before].copy()
+            sent = self.room.messages(q)
+            memory.spikes[q] = self.room.spikes(q)[:, before].copy()
             memory.values[q] = None if sent is None else sent[:, before].copy()
 
 

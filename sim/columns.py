@@ -34,12 +34,16 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     RESET_AT,  # remainder of the step, counted from 1, before which there is a reset
     HISTORY,  # steps before the present one of which the spikes are needed
     # of one run
+    COUNT,  # events
+    LIST_ROWS_AT,  # where those of every step begin
+    LIST_AT,
+    LIST_VALUES_AT,
     SPIKES_AT,  # bits, by sample and step
     VALUES_AT,  # what was sent, a word for every neuron; none where spikes are not graded
     TAME,  # no current has left its word
     U_AT,  # where to record
     V_AT,
-) = range(33)
+) = range(37)
 SOURCE_COLUMNS = V_AT + 1
 
 (  # of a wire
@@ -59,9 +63,9 @@ SOURCE_COLUMNS = V_AT + 1
     LATE,  # number of distinct delays
     LATE_AT,  # the delays, ascending
     LATE_WORDS_AT,  # for each delay the source neurons that have it, as bits
+    MODE,  # where the events are: one of the last line
     # of one run
-    MODE,  # where the events are: one of the next line
-    ROWS_AT,
+    ROWS_AT,  # of those that come late
     EVENTS_AT,
     EVENT_VALUES_AT,
     BEFORE_ROWS_AT,  # of the step before this run
@@ -98,4 +102,5 @@ WIRE_COLUMNS = TABLES + 8
 RUN_COLUMNS = STOP_AT + 1
 
 MATRIX, LISTED, LISTED_WORDS, KERNEL, KERNEL_ELSEWHERE = range(5)  # kinds of wires
-FROM_LIST, FROM_LOOP, FROM_LATE = range(3)  # where the events of a wire are
+# where the events of a wire are: with the source, known step by step only, listed by arrival
+FROM_LIST, FROM_LOOP, FROM_LATE = range(3)

@@ -7,43 +7,40 @@ import numpy as np
 from hetlava.arrays import AnyArray
 from hetlava.sim import columns as col
 from hetlava.sim.dense import spread
-from hetlava.sim.modes import Mode
 from hetlava.sim.trains import Train
 
 if TYPE_CHECKING:
     from hetlava.sim.blocks import Block
+    from hetlava.sim.wiring import Group
 
 QUIET = 0.05  # events of a source neuron and step, below which no processor multiplies faster
 
 
-def dense_wires(block: "Block", p: int, mode: Mode) -> list[int]:
-    """Return the wires into population p that are to be multiplied.
+def dense_wires(block: "Block", group: "Group") -> list[int]:
+    """Return which wires into populations that run together are to be multiplied.
 
     Raises
     ------
     UnsupportedError
         If all must be and one cannot be without losing bits.
     """
-    row = block.sources[p + 1]
-    wires = range(int(row[col.FIRST_WIRE]), int(row[col.LAST_WIRE]))
-    if mode == "events":
+    if block.mode == "events" or group.loops:
         return []
-    if mode == "dense":
-        for w in wires:
+    if block.mode == "dense":
+        for w, _, _ in group.wires:
             block.prepared.products.require_exact(w, _largest(block, w))
-        return list(wires)
-    return [w for w in wires if _pays(block, w)]
+        return [w for w, _, _ in group.wires]
+    quiet = QUIET * block.n_samples * block.n_steps
+    return [w for w, q, n in group.wires if block.counts[q] > quiet * n and _pays(block, w, q, n)]
 
 
-def _pays(block: "Block", w: int) -> bool:
-    products, train = block.prepared.products, block.messages(w)
-    places = block.n_samples * block.n_steps * int(block.wires[w, col.ROWS])
-    activity = int(train.rows[-1] - train.rows[0]) / max(1, places)
-    if activity < QUIET or products.lacks[w] or not products.is_exact(w, _largest(block, w)):
+def _pays(block: "Block", w: int, source: int, n: int) -> bool:
+    products = block.prepared.products
+    if products.lacks[w] or not products.is_exact(w, _largest(block, w)):
         return False
     from hetlava.sim.crossover import crossover
 
-    return activity > crossover()
+    return block.counts[source] > crossover() * block.n_samples * block.n_steps * n
 
 
 def _largest(block: "Block", w: int) -> int:
@@ -52,20 +49,23 @@ def _largest(block: "Block", w: int) -> int:
     return max((int(np.abs(v.astype(np.int64)).max(initial=1)) for v in sent), default=1)
 
 
-def run_dense(block: "Block", p: int, wires: list[int]) -> None:
+def run_dense(block: "Block", group: "Group", wires: list[int]) -> None:
     """Run a population sample by sample, with sums made for as many steps as memory should hold."""
     products, table = block.prepared.products, block.table
-    block.sources[p + 1, col.PLAIN] = 0
     steps = min(products.steps_at_once(w) for w in wires)
+    whole = table[[col.SAMPLE_FROM, col.SAMPLE_TO, col.STEP_FROM, col.STEP_TO]]
     for sample in range(block.n_samples):
         for start in range(0, block.n_steps, steps):
+            if block.stop[0]:
+                return
             stop = min(start + steps, block.n_steps)
             table[[col.SAMPLE_FROM, col.SAMPLE_TO]] = sample, sample + 1
             table[[col.STEP_FROM, col.STEP_TO]] = start, stop
             made = [products.sums(w, _arriving(block, w, sample, start, stop)) for w in wires]
             block.wires[wires, col.SUMS_AT] = [sums.ctypes.data for sums in made]
-            block.run_group(p, p + 1, loops=False)
-    block.take_all()
+            block.run_group(group)
+    block.wires[wires, col.SUMS_AT] = 0
+    table[[col.SAMPLE_FROM, col.SAMPLE_TO, col.STEP_FROM, col.STEP_TO]] = whole
 
 
 def _arriving(block: "Block", w: int, sample: int, start: int, stop: int) -> AnyArray:

@@ -40,7 +40,6 @@ class Engine:
         self, inputs: Events, *, probes: Collection[str] = (), threads: int | None = None
     ) -> Recording:
         """Run a batch; parameters, result and errors as for :func:`run`."""
-        reference.check_run(self.net.n_inputs, inputs, probes)
         n_threads = thread_count(threads)
         details = {"by-reference": self.beyond}
         try:

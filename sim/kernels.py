@@ -10,7 +10,7 @@ from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.compiling import called, compiled, inlined
 from hetlava.sim.cuba_vectors import update_any, update_tame
-from hetlava.sim.listing import BYTES, spikes_row
+from hetlava.sim.listing import BYTES, count_all, spikes_row
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD, receive, sum_rows
 from hetlava.sim.stepping import layer_over, loop_over, record_state, settle, state_of, wait
@@ -20,31 +20,44 @@ from hetlava.sim.vectors import HALF
 BOUND = 2 * HALF >> STATE_SHIFT
 
 
-@inlined
-def _run_plain(sources, wires, run, p):
-    """Do what :func:`run_layer` does for neurons that one matrix leads to: the usual case.
+@compiled
+def run_plain(sources, wires, run, p):
+    """Do what :func:`run_group` does for neurons that one matrix leads to: the usual case.
 
-    All that the loop over steps needs is at hand before it starts.
+    It is compiled alone, in half of the time, and all that the loop over steps needs is at hand
+    before it starts.
     """
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_ZERO))
     w, size, n_steps = sources[p + 1, col.FIRST_WIRE], sources[p + 1, col.SIZE], run[col.N_STEPS]
-    rows, events, drive = wires[w, col.ROWS_AT], wires[w, col.EVENTS_AT], run[col.DRIVE_AT]
+    q, drive = wires[w, col.SOURCE], run[col.DRIVE_AT]
+    rows, events = sources[q, col.LIST_ROWS_AT], sources[q, col.LIST_AT]
     by = np.int32(wires[w, col.EXPONENT] + STATE_SHIFT + wires[w, col.DOUBLE])
+    from_t, n_pre = run[col.STEP_FROM], wires[w, col.ROWS]
+    up = np.int32(wires[w, col.EXPONENT] + STATE_SHIFT)
     low, most = wires[w, col.LOW], (BOUND - 1) // max(1, wires[w, col.PEAK])
     most >>= wires[w, col.EXPONENT]
     stop_at, words = run[col.STOP_AT], sources[p + 1, col.WORDS]
     for first in range(0, size, sources[p + 1, col.CHUNK]):
         n = min(sources[p + 1, col.CHUNK], size - first)
-        weights = wires[w, col.TABLES] + first * wires[w, col.ROWS]
+        weights = wires[w, col.TABLES] + first * n_pre
         parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
-        for sample in range(run[col.N_SAMPLES]):  # always all: no sums are made beforehand
+        for sample in range(run[col.SAMPLE_FROM], run[col.SAMPLE_TO]):
             tame = settle(sources, run, p, first, n, sample)
             state = state_of(sources, run, p, first, sample)
-            spikes = spikes_row(sources, run, p + 1, sample, 0) + BYTES * (first // LANES)
-            start = vec.read_int64(wires[w, col.BEFORE_ROWS_AT], sample)
-            stop = vec.read_int64(wires[w, col.BEFORE_ROWS_AT], sample + 1)
-            here = wires[w, col.BEFORE_AT]
-            for t in range(n_steps):
-                sum_rows(weights, wires[w, col.ROWS], here, start, stop, drive, n, low, by, False)
+            spikes = spikes_row(sources, run, p + 1, sample, from_t) + BYTES * (first // LANES)
+            sums = wires[w, col.SUMS_AT] + WORD * first
+            here, at, row = wires[w, col.BEFORE_AT], wires[w, col.BEFORE_ROWS_AT], sample
+            if from_t:
+                here, at, row = events, rows, sample * n_steps + from_t - 1
+            start, stop = vec.read_int64(at, row), vec.read_int64(at, row + 1)
+            for t in range(from_t, run[col.STEP_TO]):
+                if wires[w, col.SUMS_AT]:
+                    vec.clear(drive, WORD * n)
+                    vec.add_floor(drive, sums, n, np.int32(0), up)
+                    sums += WORD * size
+                else:
+                    sum_rows(weights, n_pre, here, start, stop, drive, n, low, by, False)
                 tame &= stop - start <= most
                 _update(tame, n, state, parameters, size, drive, spikes)
                 if sources[p + 1, col.U_AT] or sources[p + 1, col.V_AT]:
@@ -55,6 +68,9 @@ def _run_plain(sources, wires, run, p):
                 here = events
                 start = vec.read_int64(rows, sample * n_steps + t)
                 stop = vec.read_int64(rows, sample * n_steps + t + 1)
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_NEAREST))
+    count_all(sources, run, p, p + 1)
 
 
 @called
@@ -112,9 +128,8 @@ def run_group(sources, wires, run, first_p, last_p, loops):
         vec.round_to(np.int32(vec.TO_ZERO))
     if loops:
         _run_loop(sources, wires, run, first_p, last_p)
-    elif sources[first_p + 1, col.PLAIN]:
-        _run_plain(sources, wires, run, first_p)
     else:
         _run_layer(sources, wires, run, first_p)
     if vec.CAN_ROUND:
         vec.round_to(np.int32(vec.TO_NEAREST))
+    count_all(sources, run, first_p, last_p)

@@ -73,36 +73,47 @@ def list_late(sources, wires, run, w, rows, events, values):
     return position
 
 
-@compiled
-def count_spikes(sources, wires, run, q, rows):
-    """Write where the events of every step will begin; return how many there are."""
-    total, words = np.int64(0), sources[q, col.WORDS]
+@inlined
+def count_spikes(sources, run, q):
+    """Write where the events of every step of source q begin, and how many there are."""
+    total, words, rows = np.int64(0), sources[q, col.WORDS], sources[q, col.LIST_ROWS_AT]
+    vec.write_int64(rows, 0, 0)
     for sample in range(run[col.N_SAMPLES]):
         for t in range(run[col.N_STEPS]):
             spikes = spikes_row(sources, run, q, sample, t)
             for k in range(words):
                 total += vec.count_bits(vec.read_uint64(spikes, k))
             vec.write_int64(rows, sample * run[col.N_STEPS] + t + 1, total)
-    return total
+    sources[q, col.COUNT] = total
+
+
+@called
+def count_all(sources, run, first_p, last_p):
+    """Count the spikes of populations of which all samples and steps have run."""
+    if run[col.SAMPLE_TO] == run[col.N_SAMPLES] and run[col.STEP_TO] == run[col.N_STEPS]:
+        for p in range(first_p, last_p):
+            count_spikes(sources, run, p + 1)
 
 
 @compiled
-def list_spikes(sources, wires, run, q, events, values):
+def list_spikes(sources, run, q):
     """Write the events of source q."""
-    position, words = np.int64(0), sources[q, col.WORDS]
+    position, words, events = np.int64(0), sources[q, col.WORDS], sources[q, col.LIST_AT]
     for sample in range(run[col.N_SAMPLES]):
         for t in range(run[col.N_STEPS]):
             row, start = spikes_row(sources, run, q, sample, t), position
             position = vec.write_all(row, 0, words, events, position)
-            if values:
+            if sources[q, col.LIST_VALUES_AT]:
                 sent = values_row(sources, run, q, sample, t)
-                _read_values(sent, events, values, start, position)
-    return position
+                _read_values(sent, events, sources[q, col.LIST_VALUES_AT], start, position)
 
 
 @compiled
-def mark_spikes(sources, wires, run, q, rows, events, values):
+def mark_spikes(sources, run, q):
     """Turn the events of source q into bits, those before this run untouched."""
+    rows, events, values = (
+        sources[q, col.LIST_ROWS_AT], sources[q, col.LIST_AT], sources[q, col.LIST_VALUES_AT]
+    )  # fmt: skip
     for sample in range(run[col.N_SAMPLES]):
         for t in range(run[col.N_STEPS]):
             row = sample * run[col.N_STEPS] + t
@@ -117,12 +128,15 @@ def mark_spikes(sources, wires, run, q, rows, events, values):
 
 
 @compiled
-def add_synops(sources, wires, run, q, rows, events, synops):
-    """Add the synapses that the events of source q meet to ``synops`` of every sample."""
-    fan_out = sources[q, col.FAN_OUT_AT]
-    for sample in range(run[col.N_SAMPLES]):
-        row, total = sample * run[col.N_STEPS], np.int64(0)
-        stop = vec.read_int64(rows, row + run[col.N_STEPS])
-        for e in range(vec.read_int64(rows, row), stop):
-            total += vec.read_int64(fan_out, np.int64(vec.read_int32(events, e)))
-        synops[sample] += total
+def add_synops(sources, run, synops):
+    """Add the synapses that the events of all sources meet to ``synops`` of every sample."""
+    for q in range(len(sources)):
+        fan_out, rows, events = (
+            sources[q, col.FAN_OUT_AT], sources[q, col.LIST_ROWS_AT], sources[q, col.LIST_AT]
+        )  # fmt: skip
+        for sample in range(run[col.N_SAMPLES]):
+            row, total = sample * run[col.N_STEPS], np.int64(0)
+            stop = vec.read_int64(rows, row + run[col.N_STEPS])
+            for e in range(vec.read_int64(rows, row), stop):
+                total += vec.read_int64(fan_out, np.int64(vec.read_int32(events, e)))
+            synops[sample] += total

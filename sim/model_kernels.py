@@ -9,7 +9,7 @@ from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.compiling import called, compiled
 from hetlava.sim.kernels import advance_cuba
-from hetlava.sim.listing import BYTES, spikes_row, values_row
+from hetlava.sim.listing import BYTES, count_all, spikes_row, values_row
 from hetlava.sim.models import update_model
 from hetlava.sim.parameters import CUBA
 from hetlava.sim.placing import LANES
@@ -72,3 +72,4 @@ def run_models(sources, wires, run, first_p, last_p, loops):
         _run_layer(sources, wires, run, first_p)
     if vec.CAN_ROUND:
         vec.round_to(np.int32(vec.TO_NEAREST))
+    count_all(sources, run, first_p, last_p)

@@ -71,9 +71,7 @@ def _join(prepared: Prepared, inputs: Events, outputs: Sequence[Output]) -> list
 
 def _joined(trains: Sequence[Train]) -> Train:
     if len(trains) == 1:
-        (only,) = trains
-        values = None if only.values is None else only.values.copy()
-        return Train(only.rows, only.neurons.copy(), values)
+        return trains[0]
     starts = np.cumsum([0, *(train.neurons.size for train in trains)])
     rows = [train.rows[1:] + start for train, start in zip(trains, starts, strict=False)]
     sent = [train.values for train in trains if train.values is not None]

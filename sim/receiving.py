@@ -27,7 +27,7 @@ def receive(sources, wires, run, p, first, n, sample, t):
     for port in range(sources[p + 1, col.PORTS]):
         drive, filled = run[col.DRIVE_AT] + WORD * port * sources[p + 1, col.SUMS], False
         for w in range(sources[p + 1, col.FIRST_WIRE], sources[p + 1, col.LAST_WIRE]):
-            start, stop = _arriving(wires, run, w, sample, t)
+            start, stop = _arriving(sources, wires, run, w, sample, t)
             if wires[w, col.PORT] != port or start == stop:
                 continue
             bound += _bound(wires, w, stop - start)
@@ -45,17 +45,24 @@ def receive(sources, wires, run, p, first, n, sample, t):
 
 
 @inlined
-def _arriving(wires, run, w, sample, t):
+def _arriving(sources, wires, run, w, sample, t):
     """Put down which array holds the events, and return where in it they are."""
     if wires[w, col.MODE] == col.FROM_LOOP:
         return np.int64(0), wires[w, col.N_RECENT]
-    row, rows, now = sample * run[col.N_STEPS] + t, wires[w, col.ROWS_AT], col.EVENTS_AT
-    if wires[w, col.MODE] == col.FROM_LIST:
-        row -= 1
-        if t == 0:
-            row, rows, now = sample, wires[w, col.BEFORE_ROWS_AT], col.BEFORE_AT
-    wires[w, col.NOW_AT] = wires[w, now]
-    wires[w, col.NOW_VALUES_AT] = wires[w, now + 1]
+    row, rows = sample * run[col.N_STEPS] + t, wires[w, col.ROWS_AT]
+    if wires[w, col.MODE] == col.FROM_LATE:
+        wires[w, col.NOW_AT] = wires[w, col.EVENTS_AT]
+        wires[w, col.NOW_VALUES_AT] = wires[w, col.EVENT_VALUES_AT]
+    elif t == 0:
+        row, rows = sample, wires[w, col.BEFORE_ROWS_AT]
+        wires[w, col.NOW_AT] = wires[w, col.BEFORE_AT]
+        wires[w, col.NOW_VALUES_AT] = wires[w, col.BEFORE_VALUES_AT]
+    else:
+        q = wires[w, col.SOURCE]
+        row, rows = row - 1, sources[q, col.LIST_ROWS_AT]
+        wires[w, col.NOW_AT] = sources[q, col.LIST_AT]
+        sized = wires[w, col.MESSAGES] != 0  # otherwise every message is a 1
+        wires[w, col.NOW_VALUES_AT] = sources[q, col.LIST_VALUES_AT] if sized else 0
     return vec.read_int64(rows, row), vec.read_int64(rows, row + 1)
 
 

@@ -12,10 +12,8 @@ import numpy as np
 
 from hetlava.arrays import AnyArray
 from hetlava.events import Events
-from hetlava.sim import columns as col
 from hetlava.sim.blocks import Block, no_memory
 from hetlava.sim.modes import Mode
-from hetlava.sim.placing import LANES
 from hetlava.sim.trains import Memory, Output, Recorder, Train
 from hetlava.sim.wiring import Prepared
 
@@ -48,8 +46,7 @@ def run_blocks(batch: Batch, memories: Sequence[Memory] | None = None) -> list[O
         blocks = _blocks_like(memories)
     kept: Sequence[Memory | None] = memories or [None] * len(blocks)
     work = [(block, memory, stop) for block, memory in zip(blocks, kept, strict=True)]
-    size = int(batch.prepared.source_table[:, col.SIZE].sum())
-    brief = batch.inputs.n_samples * batch.inputs.n_steps * size < SHORT
+    brief = batch.inputs.n_samples * batch.inputs.n_steps * batch.prepared.n_places < SHORT
     if brief and min(batch.threads, len(blocks)) < 2:
         return [out for task in work for out in _run_block(batch, *task)]
     return _in_threads(lambda task: list(_run_block(batch, *task)), work, batch.threads, stop)
@@ -73,7 +70,7 @@ def _in_threads(
 def blocks_of(prepared: Prepared, n_samples: int, n_steps: int, threads: int) -> list[range]:
     """Return which samples are run together."""
     shared = -(-n_samples // (2 * threads)) if threads > 1 else n_samples
-    length = max(1, min(BLOCK, shared, SLICE_BYTES // (n_steps * _row_bytes(prepared))))
+    length = max(1, min(BLOCK, shared, SLICE_BYTES // (n_steps * prepared.row_bytes)))
     return [range(k, min(k + length, n_samples)) for k in range(0, n_samples, length)]
 
 
@@ -82,19 +79,12 @@ def _blocks_like(memories: Sequence[Memory]) -> list[range]:
     return [range(int(a), int(b)) for a, b in zip(ends, ends[1:], strict=False)]
 
 
-def _row_bytes(prepared: Prepared) -> int:
-    """Return what the spikes of a step take."""
-    words = prepared.source_table[:, col.WORDS]
-    bits = 8 * int(words.sum())
-    return bits + 4 * LANES * int(words[np.array(prepared.graded)].sum())
-
-
 def _run_block(
     batch: Batch, block: range, memory: Memory | None, stop: AnyArray
 ) -> Iterator[Output]:
     """Run some samples, a single one slice by slice where its spikes would fill the memory."""
     inputs, n_steps = batch.inputs, batch.inputs.n_steps
-    longest = max(1, SLICE_BYTES // _row_bytes(batch.prepared))
+    longest = max(1, SLICE_BYTES // batch.prepared.row_bytes)
     if len(block) > 1 or longest >= n_steps:
         longest = n_steps
     elif memory is None:

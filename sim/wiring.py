@@ -1,7 +1,8 @@
 """A quantised network as tables of numbers and addresses, as the compiled loops read it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,11 +17,28 @@ from hetlava.sim import images, storage
 from hetlava.sim.dense import Products
 from hetlava.sim.memory import require_memory
 from hetlava.sim.parameters import CUBA, MODELS, parameters_of
-from hetlava.sim.placing import Place, padded, place
+from hetlava.sim.placing import LANES, Place, padded, place
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses, Span
 
+ROOM = 16  # words that loops may write beyond the last
 FAN_IN_MAX = (1 << 31) // 256 - 1  # the sum of so many weights still fits 32 bits
+
+
+class Group(NamedTuple):
+    """Populations ``first .. last - 1``, which run together, those of a loop step by step.
+
+    ``wires`` lead to them, each with its source and that source's neurons; the events of those in
+    ``apart`` are not simply the source's. ``is_plain``: see :data:`hetlava.sim.columns.PLAIN`.
+    """
+
+    first: int
+    last: int
+    loops: bool
+    is_cuba: bool
+    is_plain: bool
+    wires: tuple[tuple[int, int, int], ...]
+    apart: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,35 +49,49 @@ class Prepared:
     ----------
     names : tuple of str
         The populations in feed-forward order.
-    groups : tuple of (first, last, loops)
-        Populations that run together, those of a loop step by step.
+    groups : tuple of Group
     places : tuple of Place
     wires : tuple of QuantisedSynapses
-    graded : tuple of bool
-        Whether the spikes of each source have sizes that matter; False for the input.
+    graded : int64
+        1 for each source whose spikes have sizes that matter; 0 for the input.
     rest : tuple of (slots, size) int32
         State of every population before the first step.
     state_words : int
         Words that the state of one sample takes.
+    scratch_bytes : (5,) int64
+        Of what arrives in a step, of a part of it, of messages and of spikes by place, of a state.
+    row_bytes : int
+        Of the spikes of all sources in a step.
+    n_places : int
+        Of all populations.
+    remembers : bool
+        Whether spikes of earlier steps are needed, for delays or loops.
     source_table, wire_table : int64
         The same in numbers; the columns are those of :mod:`hetlava.sim.tables`.
     kept : tuple of arrays
         What the addresses in the tables point to.
     products : Products
         The same weights for layers that are multiplied, made when needed.
+    plans : dict
+        Memory of blocks of samples, by their shape, see :mod:`hetlava.sim.rooms`.
     """
 
     names: tuple[str, ...]
-    groups: tuple[tuple[int, int, bool], ...]
+    groups: tuple[Group, ...]
     places: tuple[Place, ...]
     wires: tuple[QuantisedSynapses, ...]
-    graded: tuple[bool, ...]
+    graded: Int64
     rest: tuple[Int, ...]
     state_words: int
+    scratch_bytes: Int64
+    row_bytes: int
+    n_places: int
+    remembers: bool
     source_table: Int64
     wire_table: Int64
     kept: tuple[AnyArray, ...]
     products: Products
+    plans: dict[tuple[int, int, bool], Any] = field(default_factory=dict)
 
 
 class _Keeper:
@@ -108,6 +140,8 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         shift = int(sources[target, col.SHIFT])
         _wire(keep, table[w], wire, spans[w], places[target - 1], sparse[w], shift)
         _late(keep, table[w], wire)
+        if _is_looped(wire, groups):
+            table[w, col.MODE] = col.FROM_LOOP
     ends = np.cumsum([0] + [sum(q.target == name for q in wires) for name in names])
     sources[1:, col.FIRST_WIRE], sources[1:, col.LAST_WIRE] = ends[:-1], ends[1:]
     for row, a, b in zip(sources[1:], ends[:-1], ends[1:], strict=True):
@@ -120,17 +154,23 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         in_loop = any(name in group and _loops(group, wires) for group in groups)
         sources[q, col.HISTORY] = 1 + max(delays) if delays else int(in_loop)
     starts = np.cumsum([0, *map(len, groups)])
+    graded = np.array([False, *(net.population(q).registers.graded for q in names)], np.int64)
+    state_words = int(sources[:, col.SLOTS] @ sources[:, col.SIZE])
     return Prepared(
         names=names,
         groups=tuple(
-            (int(a), int(b), _loops(group, wires))
-            for a, b, group in zip(starts[:-1], starts[1:], groups, strict=True)
+            _group(sources, table, int(a), int(b))
+            for a, b in zip(starts[:-1], starts[1:], strict=True)
         ),
         places=tuple(places),
         wires=wires,
-        graded=(False, *(net.population(name).registers.graded for name in names)),
+        graded=graded,
         rest=rest,
-        state_words=int(sources[:, col.SLOTS] @ sources[:, col.SIZE]),
+        state_words=state_words,
+        row_bytes=int(sources[:, col.WORDS] @ (8 + 4 * LANES * graded)),
+        n_places=int(sources[:, col.SIZE].sum()),
+        remembers=bool(np.any(sources[:, col.HISTORY])),
+        scratch_bytes=_scratch_bytes(sources, table, state_words),
         source_table=sources,
         wire_table=table,
         kept=tuple(keep.kept),
@@ -140,6 +180,31 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
             [_is_looped(wire, groups) for wire in wires],
         ),
     )
+
+
+def _group(sources: Int64, table: Int64, first: int, last: int) -> Group:
+    rows = sources[first + 1 : last + 1]
+    wires = range(int(rows[0, col.FIRST_WIRE]), int(rows[-1, col.LAST_WIRE]))
+    loops = any(table[w, col.MODE] == col.FROM_LOOP for w in wires)
+    return Group(
+        first,
+        last,
+        loops,
+        is_cuba=bool(np.all(rows[:, col.MODEL] == CUBA)),
+        is_plain=bool(rows[0, col.PLAIN]) and not loops,
+        wires=tuple((w, int(table[w, col.SOURCE]), int(table[w, col.ROWS])) for w in wires),
+        apart=tuple(w for w in wires if table[w, col.MODE] != col.FROM_LIST),
+    )
+
+
+def _scratch_bytes(sources: Int64, wires: Int64, state_words: int) -> Int64:
+    """Return what loops need for a step of the largest population, and for the state of all."""
+    drives = int((sources[:, col.SUMS] * sources[:, col.PORTS]).max())
+    widest = int(wires[:, col.TABLES + 7].max(initial=int(sources[:, col.SUMS].max())))
+    places = int(sources[:, col.SIZE].max())
+    words = np.array([drives, widest, places, 0, state_words], np.int64)
+    made: Int64 = 4 * (words + ROOM) + np.array([0, 0, 0, places // 8, 0])
+    return made
 
 
 def _is_looped(wire: QuantisedSynapses, groups: Sequence[tuple[str, ...]]) -> bool:
@@ -292,5 +357,6 @@ def _late(keep: _Keeper, row: Int64, wire: QuantisedSynapses) -> None:
         steps = np.unique(wire.delays).astype(np.int64)
         has = np.zeros((steps.size, padded(wire.delays.size)), bool)
         has[:, : wire.delays.size] = wire.delays == steps[:, None]
+        row[col.MODE] = col.FROM_LATE
         row[col.LATE], row[col.LATE_AT] = steps.size, keep.address(steps)
         row[col.LATE_WORDS_AT] = keep.address(np.packbits(has, axis=1, bitorder="little"))
