@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import UnsupportedError
 from hetlava.sim.memory import require_memory
 from hetlava.sim.placing import Place
@@ -29,6 +30,8 @@ class Products:
         Of the target of each wire.
     looped : sequence of bool
         Whether a wire is on a loop, so that its spikes are not known beforehand.
+    peaks : sequence of int
+        The largest magnitude of a weight.
     """
 
     def __init__(
@@ -36,10 +39,11 @@ class Products:
         wires: Sequence[QuantisedSynapses],
         places: Sequence[Place],
         looped: Sequence[bool],
+        peaks: Sequence[int],
     ) -> None:
         self._wires, self._places = tuple(wires), tuple(places)
         self.lacks = tuple(map(_lacks, wires, looped))
-        self._peaks = [_peak(q) for q in wires]
+        self._peaks = tuple(peaks)
         self._made: dict[int, AnyArray] = {}
 
     def require_all(self) -> None:
@@ -79,7 +83,7 @@ class Products:
             n_bytes = WORD * wire.shape[1] * place.size
             require_memory(n_bytes, f"{wire.label}: the dense copy of the weights")
             made = np.zeros((wire.shape[1], place.size), np.float32)
-            made[:, place.where] = wire.weights.T
+            made[:, place.where] = wire.whole().T
             self._made[w] = made
         return self._made[w]
 
@@ -91,16 +95,10 @@ def _refusal(wire: QuantisedSynapses, lacks: str) -> str:
 def _lacks(wire: QuantisedSynapses, looped: bool) -> str:
     """Return what forbids that a wire is multiplied, nothing if it can be."""
     if not isinstance(wire, QuantisedProjection):
-        return "kernels"
+        return "kernels" if isinstance(wire, QuantisedConvolution) else "lists of synapses"
     if looped:
         return "loops"
     return ""
-
-
-def _peak(wire: QuantisedSynapses) -> int:
-    if not wire.weights.size:
-        return 0
-    return max(-int(wire.weights.min()), int(wire.weights.max()))
 
 
 def spread(train: Train, first: int, last: int, n: int) -> AnyArray:

@@ -36,7 +36,9 @@ def dense_wires(block: "Block", group: "Group") -> list[int]:
 
 def _pays(block: "Block", w: int, source: int, n: int) -> bool:
     products = block.prepared.products
-    if products.lacks[w] or not products.is_exact(w, _largest(block, w)):
+    if block.wires[w, col.KIND] != col.MATRIX or products.lacks[w]:
+        return False  # lists of few synapses are faster than what they leave out
+    if not products.is_exact(w, _largest(block, w)):
         return False
     from hetlava.sim.crossover import crossover
 

@@ -178,6 +178,7 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
             wires,
             [places[number[wire.target] - 1] for wire in wires],
             [_is_looped(wire, groups) for wire in wires],
+            table[:, col.PEAK].tolist(),
         ),
     )
 

@@ -42,6 +42,8 @@ def layered(mixed_network, rng, models=COMPILED):
         )
         for q in net.projections
     ]  # fmt: skip
+    if rng.random() < 0.5:  # halves in a byte each
+        late = [replace(q, weights=(q.weights // 2).astype(np.int8), halved=True) for q in late]
     return replace(net, projections=tuple(late)), inputs
 
 
