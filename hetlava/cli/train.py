@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 TAU = (
     "constant:20ms, gamma:20ms,shape=3, lognormal:20ms,sigma=0.5, uniform:5ms,35ms, levels:1ms,2ms"
 )
+VOLTS = "uniform:0.5V,1.5V, levels:1V,2V, gamma:1V,shape=9"
 
 
 def train(
@@ -44,12 +45,46 @@ def train(
     hidden: Annotated[
         str | None, typer.Option(help="Neurons of the hidden layers: 128 or 256,128.")
     ] = None,
-    threshold: Annotated[float | None, typer.Option(help="Firing threshold [V].")] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(help=f"Firing threshold: 4V for all, or drawn per neuron: {VOLTS}."),
+    ] = None,
+    rest: Annotated[
+        str | None, typer.Option(help="Resting potential, which the membrane leaks to: 0V.")
+    ] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(help="Potential that a spike leaves and samples begin at, written alike: 0V."),
+    ] = None,
+    learn: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="PARAM=HOW, may be repeated: tau_mem, tau_syn, threshold, rest or reset is fixed, "
+            "learned per layer or per neuron. Goes before --learn-tau."
+        ),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Learn time constants as log-tau, decay or logit; tau_syn=decay for one of them."
+        ),
+    ] = None,
+    clip: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where values are kept, drawn ones too: chip, paper2021 or code2021 (time "
+            "constants), tau_mem=2ms,100ms, threshold=0.5V,1.5V; may be repeated."
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Times through the data.")] = None,
     batch: Annotated[int | None, typer.Option(help="Samples per step of the optimiser.")] = None,
     lr: Annotated[float | None, typer.Option(help="Adam's rate for the weights.")] = None,
     lr_tau: Annotated[
         float | None, typer.Option(help="Adam's rate for the logarithms of the time constants.")
+    ] = None,
+    lr_of: Annotated[
+        list[str] | None,
+        typer.Option(help="PARAM=RATE of one parameter, may be repeated: threshold=0.001."),
     ] = None,
     shift: Annotated[
         int | None, typer.Option(help="Move training images by up to this many pixels.")
@@ -76,8 +111,11 @@ def train(
         typer.Option(help="spike-count; with --norse also max-over-time, last or mean voltage."),
     ] = None,
     recurrent: Annotated[
-        bool, typer.Option("--recurrent", help="Hidden layers project onto themselves (norse).")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--recurrent/--no-recurrent", help="Hidden layers project onto themselves (norse)."
+        ),
+    ] = None,
     surrogate: Annotated[
         str | None,
         typer.Option(
@@ -88,17 +126,18 @@ def train(
     regularise: Annotated[
         list[str] | None,
         typer.Option(
-            help="Penalty, may be repeated: variance:0.01 of a layer's tau_mem, rate:20Hz,0.1."
+            help="Penalty, may be repeated: variance:0.01, log-variance:0.1, l2:0.1 (from the "
+            "first values) of tau_mem, PARAM=variance:0.01 of others; rate:20Hz,0.1."
         ),
     ] = None,
     qat: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--qat",
+            "--qat/--no-qat",
             help="Train for the chip: weights, decays and thresholds on its grid, the forward pass "
             "what it computes.",
         ),
-    ] = False,
+    ] = None,
     qat_ramp: Annotated[
         float | None,
         typer.Option(help="Share of the epochs in which --qat rounds by degrees: 0.3."),
@@ -118,15 +157,23 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Change a number of the mismatch: tau_mem=0.2; repeatable."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is drawn: 0.")] = None,
     dt: Annotated[str | None, typer.Option(help="Length of a step: 1ms.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps per sample.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     threads: Annotated[
-        int, typer.Option(help="Threads of the CPU; another number rounds apart.")
-    ] = 1,
+        int | None, typer.Option(help="Threads of the CPU: 1; another number rounds apart.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint, OUT.ckpt.")
+    ] = False,
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", help="TOML file with any of these; options here override it."),
+    ] = None,
+    print_config: Annotated[
+        bool,
+        typer.Option("--print-config", help="Print the run as such a file, and train nothing."),
     ] = False,
 ) -> None:
     """Train a spiking network; Ctrl-C leaves a checkpoint that --resume goes on from.
@@ -143,35 +190,51 @@ def train(
         start,
         out.with_name(out.name + ".ckpt"),
         resume,
-        qat=qat or None,
+        file=config_file,
+        qat=qat,
         qat_ramp=qat_ramp,
         tau_mem=tau_mem,
         tau_syn=tau_syn,
         learn_tau=learn_tau,
         hidden=None if hidden is None else _sizes(hidden),
         threshold=threshold,
+        rest=rest,
+        reset=reset,
+        learn=_texts(learn),
+        space=_texts(space),
+        clip=_texts(clip),
         epochs=epochs,
         batch=batch,
         lr=lr,
         lr_tau=lr_tau,
+        lr_of=_texts(lr_of),
         shift=shift,
         drop=drop,
-        augment=None if augment is None else tuple(augment),
+        augment=_texts(augment),
         workers=workers,
         readout=readout,
-        recurrent=recurrent or None,
+        recurrent=recurrent,
         surrogate=surrogate,
-        regularise=None if regularise is None else tuple(regularise),
+        regularise=_texts(regularise),
         backend=backend,
         mismatch=mismatch,
-        mismatch_changes=None if mismatch_set is None else tuple(mismatch_set),
+        mismatch_changes=_texts(mismatch_set),
         seed=seed,
         dt=None if dt is None else parse_time(dt),
         n_steps=steps,
         device=device,
         threads=threads,
     )
+    if print_config:
+        from hetlava.train.config_file import to_toml
+
+        typer.echo(to_toml(config), nl=False)
+        return
     _train(config, out, begin, resume, cache)
+
+
+def _texts(texts: list[str] | None) -> tuple[str, ...] | None:
+    return None if texts is None else tuple(texts)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

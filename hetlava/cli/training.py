@@ -16,6 +16,7 @@ from hetlava.network import Network
 from hetlava.report.tables import table
 from hetlava.train.checkpoint import config_of, read_checkpoint, read_config
 from hetlava.train.config import TrainConfig, config_for
+from hetlava.train.config_file import merged, read_config_file
 from hetlava.train.distributed import ALONE, Team
 from hetlava.train.fit import fit
 from hetlava.train.metrics import EpochMetrics, MetricsLog
@@ -27,14 +28,16 @@ def chosen_config(
     start: Path | None,
     checkpoint: Path,
     resume: bool,
-    **asked: Any,
+    file: Path | None = None,
+    **line: Any,
 ) -> tuple[TrainConfig, Path | None, bool]:
     """Return the configuration, what to begin with, and whether the checkpoint is resumed.
 
     Parameters
     ----------
     datasets : mapping of a trainer to the data set that was named for it, if one was
-    asked : values of the configuration; None is the preset, or that of the run gone on from
+    file : TOML file of values of the configuration
+    line : the command line's; None is the file's, the preset, or that of the run gone on from
 
     Raises
     ------
@@ -42,19 +45,25 @@ def chosen_config(
         If no data set is named, or more than one, or the options do not go together.
     """
     named = [(trainer, dataset) for trainer, dataset in datasets.items() if dataset is not None]
-    if start is not None and not (resume and asked["qat"]):
+    asked = merged({} if file is None else read_config_file(file), line)
+    said = asked.pop("trainer", "slayer"), asked.pop("dataset", None)
+    if not named and said[1] is not None:
+        named = [said]
+    qat = asked.get("qat", False)
+    if start is not None and not (resume and qat):
         raise ValidationError(f"{start}: a network is gone on from with --resume and --qat, both")
     begin = start
-    if begin is None and resume and asked["qat"] and not read_config(checkpoint).qat:
+    if begin is None and resume and qat and not read_config(checkpoint).qat:
         begin = checkpoint
     if len(named) > 1 or (begin is None and not named):
         raise ValidationError(
-            "name the data set to train on, once: hetlava train --slayer digits, or --norse digits"
+            "name the data set to train on, once: hetlava train --slayer digits, or --norse "
+            'digits, or write dataset = "digits" in the file of --config'
         )
     if begin is None:
         return config_for(named[0][1], trainer=named[0][0], **asked), None, resume
     before = asdict(_config_behind(begin))
-    known = {name: value for name, value in asked.items() if value is not None}
+    known = dict(asked)
     if named and named[0] != (before["trainer"], before["dataset"]):
         known |= {"trainer": named[0][0], "dataset": named[0][1]}
     return TrainConfig(**before | known), begin, False
