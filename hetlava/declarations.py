@@ -187,9 +187,11 @@ def _check_learning(name: str, declared: Declaration) -> None:
     known = get_args(Space)[:-1] if name in TIMES else ("linear",)
     if declared.space not in known:
         raise ValidationError(f"space {name}={declared.space}, expected {' or '.join(known)}")
-    if declared.penalties and not declared.learned:
+    # the variance of fixed time constants is a constant, which rows to compare with keep
+    moving = [text for text in declared.penalties if not text.startswith("variance:")]
+    if moving and not declared.learned:
         raise ValidationError(
-            f"regularise {declared.penalties[0]}: {name} is fixed, nothing can move it; "
+            f"regularise {moving[0]}: {name} is fixed, nothing can move it; "
             f"learn it with --learn {name}=neuron"
         )
 

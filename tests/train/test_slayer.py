@@ -198,7 +198,7 @@ def test_the_network_says_how_it_was_trained(bars):
         ({"dt": 0.0}, "dt is 0.0 s"),
         ({"dt": 20.0}, "dt is 20.0 s"),
         ({"lr": float("nan")}, "lr is nan"),
-        ({"threshold": -4.0}, "threshold is -4.0"),
+        ({"threshold": -4.0}, "threshold is -4 V in the mean, expected in"),
         ({"drop": 1.0}, "drop is 1.0"),
         ({"learn_tau": "all"}, "neuron or layer or none"),
         ({"device": "tpu"}, "auto or cpu or cuda"),
