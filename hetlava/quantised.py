@@ -12,6 +12,7 @@ from hetlava.graph import check_wiring, population_sizes
 from hetlava.network import Plain, Readout, check_header, check_readout
 from hetlava.neurons.cuba import CubaRegisters, Discretisation
 from hetlava.neurons.registers import NeuronRegisters
+from hetlava.sparse_synapses import where_smaller
 from hetlava.synapses import QuantisedProjection as QuantisedProjection
 from hetlava.synapses import QuantisedSynapses
 
@@ -90,7 +91,8 @@ class QuantisedNetwork(ArrayRecord):
         As in :class:`hetlava.network.Network`; neurons of other models than CUBA may ``subtract``
         their threshold.
     populations, projections : tuple
-        The graph in integers; projections are matrices (:class:`QuantisedProjection`) or kernels
+        The graph in integers; projections are matrices (:class:`QuantisedProjection`), lists
+        (:class:`hetlava.sparse_synapses.QuantisedSparse`) or kernels
         (:class:`hetlava.convolution.QuantisedConvolution`).
     provenance : mapping of str to plain values
         What was asked for, what was rounded and by how much.
@@ -175,6 +177,11 @@ class QuantisedNetwork(ArrayRecord):
 def table_of(spec: ChipSpec) -> dict[str, Plain]:
     """Return what the provenance carries of a chip: all of one that is not listed, else nothing."""
     return {} if spec.name in CHIPS else {CHIP_TABLE: to_plain(spec)}
+
+
+def with_lists(net: QuantisedNetwork) -> QuantisedNetwork:
+    """Return the same network with lists for matrices so full of zeros that lists are smaller."""
+    return replace(net, projections=tuple(map(where_smaller, net.projections)))
 
 
 def recast(net: QuantisedNetwork, spec: ChipSpec) -> QuantisedNetwork:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from hetlava.synapses import (
     Rows,
 )
 
+POST_BYTES, START_BYTES = 4, 8  # of a synapse's target, and of where a source's list begins
 NEURONS_MAX = (1 << 31) - 1  # post-synaptic neurons are numbered with 32 bits
 
 
@@ -204,6 +206,37 @@ def from_matrix(matrix: QuantisedProjection) -> QuantisedSparse:
         indptr=rows.indptr,
         n_post=matrix.shape[0],
     )
+
+
+def from_scipy(matrix: Any, *, source: str, target: str, weight_exp: int = 0) -> QuantisedSparse:
+    """Return the synapses of a sparse matrix of SciPy, (n_post, n_pre), of whole numbers.
+
+    So a network is made that is too large for any matrix.
+
+    Raises
+    ------
+    ValidationError
+        As :func:`from_coordinates`; entries given twice are not added up.
+    """
+    listed = matrix.tocoo()
+    return from_coordinates(
+        source=source,
+        target=target,
+        shape=listed.shape,
+        post=listed.row,
+        pre=listed.col,
+        weights=listed.data,
+        weight_exp=weight_exp,
+    )
+
+
+def where_smaller(q: QuantisedSynapses) -> QuantisedSynapses:
+    """Return a matrix as lists if these take less memory; all else stays as it is."""
+    if not isinstance(q, QuantisedProjection):
+        return q
+    weights = q.weights.itemsize
+    listed = q.n_nonzero() * (weights + POST_BYTES) + START_BYTES * (q.shape[1] + 1)
+    return from_matrix(q) if listed < weights * q.weights.size else q
 
 
 def as_matrix(q: QuantisedSparse) -> QuantisedProjection:

@@ -18,7 +18,7 @@ LANES = 64  # neurons whose spikes make a word
 TILE = 128  # neurons whose rows of weights lie together
 CHUNK_BYTES = 1 << 18  # of weights that a pass over time should find in the second cache
 CHUNK_MAX = 1024
-SPARSE_CHUNK = 1 << 13  # neurons whose sums stay in the first cache
+SPARSE_CHUNK = 1 << 16  # neurons whose sums stay in the second cache; fewer make short lists
 
 
 class Place(NamedTuple):

@@ -16,6 +16,8 @@ from hetlava.sim.placing import LANES, TILE
 
 AT_ONCE = 256  # rows of bytes whose sums fit 16 bits
 WORD = 4  # bytes of a sum
+AHEAD = 2  # events whose lists are asked for before they are needed
+LINE = 64  # bytes of a cache line
 ANYTHING = 1 << 40  # a bound that excludes nothing
 
 
@@ -197,6 +199,8 @@ def _add_listed(wires, w, target, chunk, start, stop, shift, graded):
     by = np.int32(shift + (wires[w, col.DOUBLE] if in_bytes else 0))
     value = np.int32(1)
     for e in range(start, stop):
+        soon = np.int64(vec.read_int32(wires[w, col.NOW_AT], min(e + AHEAD, stop - 1)))
+        _ask_for(starts, soon, base, targets, weights)
         neuron = np.int64(vec.read_int32(wires[w, col.NOW_AT], e))
         if graded:
             value = vec.read_int32(wires[w, col.NOW_VALUES_AT], e)
@@ -214,6 +218,17 @@ def _add_listed(wires, w, target, chunk, start, stop, shift, graded):
                     x = np.int32(vec.read_int16(weights, k))
                 x = np.int32(np.int32(x * value) << by)
                 _add_one(target, np.int64(vec.read_uint16(targets, k)), x)
+
+
+@inlined
+def _ask_for(starts, neuron, base, targets, weights):
+    """Have the list of a source brought near, which lies anywhere in memory."""
+    a = base + np.int64(vec.read_uint32(starts, neuron))
+    b = base + np.int64(vec.read_uint32(starts, neuron + 1))
+    for k in range(a, b, LINE):
+        vec.prefetch(weights + k)
+        vec.prefetch(targets + 2 * k)
+        vec.prefetch(targets + 2 * k + LINE)
 
 
 @inlined

@@ -31,6 +31,7 @@ TO_ZERO, TO_NEAREST = 0, 1  # LLVM's numbers of rounding modes
 # LLVM cannot change the rounding of other machines; integers serve there
 CAN_ROUND = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64")
 LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8  # 32-bit neurons of a vector
+READ_DATA_SOON = 0, 3, 1  # LLVM's numbers: to read, into the nearest cache, of data
 BITS_AT_ONCE = 4  # spikes written before the loop looks whether there are more
 
 
@@ -341,3 +342,16 @@ def _lister(some):
 
 
 write_all, write_chosen = _lister(False), _lister(True)
+
+
+@intrinsic
+def prefetch(typing, base):
+    """Ask for the cache line at an address, which is going to be read."""
+
+    def generate(context, b, signature, arguments):
+        line = b.inttoptr(arguments[0], I8.as_pointer())
+        to = _intrinsic(b, "llvm.prefetch.p0i8", ir.VoidType(), [line.type, I32, I32, I32])
+        b.call(to, [line, *(ir.Constant(I32, n) for n in READ_DATA_SOON)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate

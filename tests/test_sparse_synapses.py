@@ -11,7 +11,9 @@ from hetlava.sparse_synapses import (
     as_matrix,
     from_coordinates,
     from_matrix,
+    from_scipy,
     part_of,
+    where_smaller,
 )
 from hetlava.synapses import QuantisedProjection
 
@@ -68,6 +70,25 @@ def test_blocks_of_synapses_add_up(monkeypatch):
     for a, b in zip(lists.signed_sums(active), whole[0], strict=True):
         assert np.array_equal(a, b)
     assert lists.fan_in == whole[1] and np.array_equal(lists.fan_out(), whole[2])
+
+
+def test_sparse_matrices_of_scipy_are_taken(rng):
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    weights = rng.integers(-9, 9, (7, 5)) * (rng.random((7, 5)) < 0.4)
+    for kind in (scipy_sparse.csr_matrix, scipy_sparse.csc_array, scipy_sparse.coo_matrix):
+        lists = from_scipy(kind(weights), source="a", target="b", weight_exp=1)
+        assert np.array_equal(lists.matrix(), weights) and lists.weight_exp == 1
+    twice = scipy_sparse.coo_matrix(([1, 2], ([0, 0], [1, 1])), (2, 2))
+    with pytest.raises(ValidationError, match="join those of the same two neurons"):
+        from_scipy(twice, source="a", target="b")
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.1, QuantisedSparse), (0.9, QuantisedProjection)])
+def test_a_matrix_becomes_lists_where_these_are_smaller(rng, share, kind):
+    weights = 2 * (rng.random((100, 100)) < share)
+    dense = QuantisedProjection(source="a", target="b", weights=weights.astype(np.int16))
+    assert type(where_smaller(dense)) is kind
+    assert where_smaller(from_matrix(dense)) == from_matrix(dense)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,22 @@ def export(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a fine-tuning that was stopped.")
     ] = False,
+    lists: Annotated[
+        bool,
+        typer.Option(
+            "--lists",
+            help="Hold matrices that are mostly zeros as lists of synapses, where these are "
+            "smaller; lava-dl's loader takes none.",
+        ),
+    ] = False,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact",
+            help="net: store large weights in bytes even where lava-dl's loader, which reads none, "
+            "could take the file.",
+        ),
+    ] = False,
     lif: Annotated[
         str | None,
         typer.Option(
@@ -100,7 +116,7 @@ def export(
     from hetlava.cli.rounding import Asked
     from hetlava.errors import ValidationError
     from hetlava.hardware.core_sharing import Sharing
-    from hetlava.quantised import QuantisedNetwork
+    from hetlava.quantised import QuantisedNetwork, with_lists
     from hetlava.scaling import Precision
 
     if format not in FORMATS:
@@ -108,6 +124,8 @@ def export(
     for option, value in (("lif", lif), ("samples", samples), ("seed", seed)):
         if format != "lava" and value is not None:
             raise ValidationError(f"--{option} belongs to --format lava")
+    if compact and format != "net":
+        raise ValidationError("--compact belongs to --format net")
     console = Console()
     precision = Precision(weight_bits=weight_bits, decay_bits=decay_bits, netx=netx)
     sharing = Sharing(
@@ -136,8 +154,9 @@ def export(
     if format == "net" and isinstance(read, QuantisedNetwork):
         _check_new(model, read, out)
     net = _network(model, read, spec, asked, console)
+    net = with_lists(net) if lists else net
     if format == "net":
-        _write_net(out or model.with_suffix(".net"), net, console)
+        _write_net(out or model.with_suffix(".net"), net, compact, console)
     else:
         folder = out or model.with_name(f"{model.stem}-lava")
         _write_lava(folder, net, lif or "vector", (data, samples or 2, seed or 0), console)
@@ -178,11 +197,11 @@ def _network(
     return read
 
 
-def _write_net(path: Path, net: "QuantisedNetwork", console: "Console") -> None:
-    from hetlava.export.net_hdf5 import netx_differences, write
+def _write_net(path: Path, net: "QuantisedNetwork", compact: bool, console: "Console") -> None:
+    from hetlava.export.net_hdf5 import stored_differences, write
 
-    write(path, net)
-    for reason in netx_differences(net):
+    write(path, net, compact=compact)
+    for reason in stored_differences(path):
         console.print(f"lava-dl's loader cannot take this file: {reason}", style="yellow")
     console.print(f"wrote {path} ({path.stat().st_size / 1024:.0f} KiB) for {net.chip}")
 

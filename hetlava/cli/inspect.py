@@ -76,7 +76,7 @@ def _file_tables(path: Path, options: NetOptions) -> "list[Table]":
     from hetlava.cli.contents import read_any
     from hetlava.quantised import CHIP_TABLE, QuantisedNetwork
     from hetlava.recording import Recording
-    from hetlava.report.tables import budget_tables, network_table, table
+    from hetlava.report.tables import budget_tables, network_table, projection_table, table
     from hetlava.report.taus import membrane_taus, tau_table
 
     content = read_any(path, options)
@@ -88,6 +88,8 @@ def _file_tables(path: Path, options: NetOptions) -> "list[Table]":
         columns = ("layer", "neurons", "steps", "samples", "spikes")
         return [table(f"recording of {content.target}", columns, rows)]
     made = [network_table(content)]
+    if isinstance(content, QuantisedNetwork):
+        made.append(projection_table(content))
     taus = membrane_taus(content)
     if taus:
         made.append(tau_table(taus))

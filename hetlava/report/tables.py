@@ -8,12 +8,14 @@ from rich.table import Table
 
 from hetlava.arrays import AnyArray
 from hetlava.chips import Sourced
+from hetlava.convolution import QuantisedConvolution
 from hetlava.fixedpoint import decay_tau
 from hetlava.hardware.interface import Target
 from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLIF, CubaRegisters
 from hetlava.parity import Interval, Parity
 from hetlava.quantised import QuantisedNetwork
+from hetlava.sparse_synapses import QuantisedSparse
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -129,6 +131,24 @@ def network_table(net: Network | QuantisedNetwork) -> Table:
         columns,
         [*_population_rows(net)],
     )
+
+
+def projection_table(net: QuantisedNetwork) -> Table:
+    """Return the projections of a network and how each is held."""
+    rows = [
+        (
+            f"{q.source} -> {q.target}",
+            {QuantisedConvolution: "kernel", QuantisedSparse: "lists"}.get(type(q), "matrix"),
+            "x".join(map(str, q.shape)),
+            int(q.fan_out().sum()),
+            f"{q.weights.nbytes / q.weights.size:g}" if q.weights.size else "-",
+            q.weight_exp,
+            "none" if q.delays is None else f"0..{q.delays.max()}",
+        )
+        for q in net.projections
+    ]
+    columns = ("projection", "kind", "shape", "synapses", "bytes a weight", "exponent", "delays")
+    return table("Projections", columns, rows)
 
 
 def _population_rows(net: Network | QuantisedNetwork) -> Iterable[Sequence[object]]:
