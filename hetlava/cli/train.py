@@ -93,7 +93,8 @@ def train(
         list[str] | None,
         typer.Option(
             help="Change training recordings at random, may be repeated: noise:1.2Hz, "
-            "delete:0.001, time-scale:0.5, time-jitter:2ms, spatial-jitter:1, channel-shift:20."
+            "delete:0.001, time-scale:0.5, time-jitter:2ms, spatial-jitter:1, channel-shift:20; "
+            "none in place of a preset's."
         ),
     ] = None,
     workers: Annotated[
@@ -210,7 +211,7 @@ def train(
         lr_of=_texts(lr_of),
         shift=shift,
         drop=drop,
-        augment=_texts(augment),
+        augment=() if augment == ["none"] else _texts(augment),
         workers=workers,
         readout=readout,
         recurrent=recurrent,

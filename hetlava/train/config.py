@@ -278,9 +278,21 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "shift": 2,
             "drop": 0.2,
         },
+        "cochlea-digits": {
+            "hidden": (256,),
+            "lr": 3e-3,
+            "half_life": 8.0,
+            "drop": 0.2,
+            "augment": ("channel-shift:20",),
+        },
     }
 )
 
+
+# what only the cells of norse can do, chosen in the same way
+NORSE_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"cochlea-digits": {"recurrent": True, "readout": "mean"}}
+)
 
 # a maximum learns at one step of each sample: at the others' rate one seed in two stays behind
 READOUT_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"max-over-time": {"lr": 3e-3}})
@@ -298,6 +310,8 @@ def config_for(dataset: str, **asked: Any) -> TrainConfig:
     chosen = {"dt": binning.dt, "n_steps": binning.n_steps, **PRESETS.get(base_name(dataset), {})}
     if "image" in chosen and binning.sensor is not None:
         chosen["image"] = tuple(binning.sensor)  # transforms may have changed it
+    if asked.get("trainer") == "norse":
+        chosen |= NORSE_PRESETS.get(base_name(dataset), {})
     chosen |= READOUT_PRESETS.get(asked.get("readout") or "", {})
     chosen |= {name: value for name, value in asked.items() if value is not None}
     return TrainConfig(dataset=dataset, **chosen)

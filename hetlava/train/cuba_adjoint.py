@@ -11,6 +11,12 @@ from hetlava.train.compiling import compiled
 # shapes of the surrogate derivative; integrators have none
 RATIONAL, LORENTZ, TRIANGLE, EXPONENTIAL, NO_SPIKE = range(5)
 
+# of float32: bits of the fraction, the exponent of 1, and where exp(-y) is all but lost
+FRACTION_BITS, BIAS, STEEPEST = 23, 127, 87.0
+LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
+# exp(-x) for |x| <= ln(2) / 2 to 5e-9, the highest power first
+EXP_SERIES = (-1 / 5040, 1 / 720, -1 / 120, 1 / 24, -1 / 6, 1 / 2, -1.0, 1.0)
+
 
 @compiled(parallel=True)
 def adjoint(first, last, grad, volts, alpha, beta, bias, threshold, slope, reset, carry, sums, out):
@@ -34,8 +40,13 @@ def adjoint(first, last, grad, volts, alpha, beta, bias, threshold, slope, reset
     for b in numba.prange(n_samples):
         sigma, gain = np.empty(n, volts.dtype), np.empty(n, volts.dtype)
         before, kept = np.zeros(n, volts.dtype), np.zeros(n, volts.dtype)
+        power = np.empty(n, volts.dtype)
+        bits = power.view(np.int32)
         for t in range(last - 1, first - 1, -1):
-            _slope(shape, sigma, volts[t, b], threshold, steep, height)
+            if shape == EXPONENTIAL and volts.itemsize == 4:
+                _exponential(sigma, power, bits, volts[t, b], threshold, steep, height)
+            else:
+                _slope(shape, sigma, volts[t, b], threshold, steep, height)
             if shape == NO_SPIKE:
                 _pass_back(gain, grad[t, b], carry[1, b], beta)
             else:
@@ -69,6 +80,32 @@ def _slope(shape, sigma, volts, threshold, steep, height):
     elif shape == EXPONENTIAL:
         for k in range(len(sigma)):
             sigma[k] = height[k] * np.exp(-abs(volts[k] - threshold[k]) * steep[k])
+
+
+@compiled()
+def _exponential(sigma, power, bits, volts, threshold, steep, height):
+    """Compute ``height * exp(-steep * |v - threshold|)`` in float32, in vectors.
+
+    ``exp(-y)`` is ``2**-n`` times the series of the rest, at most ``ln(2) / 2``; the power of two
+    is put together from its bits. The library's function is called for one value at a time.
+    """
+    most, log2_e, ln_2 = np.float32(STEEPEST), np.float32(LOG2_E), np.float32(LN_2)
+    half = np.float32(0.5)
+    for k in range(len(sigma)):
+        y = min(abs(volts[k] - threshold[k]) * steep[k], most)
+        n = np.int32(y * log2_e + half)
+        bits[k] = np.int32((np.int32(BIAS) - n) << np.int32(FRACTION_BITS))
+        x = y - np.float32(n) * ln_2
+        series = np.float32(EXP_SERIES[0])
+        series = series * x + np.float32(EXP_SERIES[1])
+        series = series * x + np.float32(EXP_SERIES[2])
+        series = series * x + np.float32(EXP_SERIES[3])
+        series = series * x + np.float32(EXP_SERIES[4])
+        series = series * x + np.float32(EXP_SERIES[5])
+        series = series * x + np.float32(EXP_SERIES[6])
+        sigma[k] = series * x + np.float32(EXP_SERIES[7])
+    for k in range(len(sigma)):
+        sigma[k] = height[k] * (sigma[k] * power[k])
 
 
 @compiled()

@@ -11,6 +11,7 @@ import numba
 import torch
 from torch import Tensor
 
+from hetlava.train.buffers import BUFFERS
 from hetlava.train.cuba_passes import Layer, run_backward, run_forward
 from hetlava.train.cuba_rule import CubaParameters, CubaRule
 from hetlava.train.spike_loops import sum_events
@@ -37,12 +38,18 @@ class CubaLayer(torch.autograd.Function):
     ) -> Tensor:
         """Return spikes, or integrators' voltages, (n_steps, n_samples, n)."""
         p = CubaParameters(alpha, beta, threshold, bias, unit)
-        volts = torch.empty(layer.n_steps, layer.n_samples, alpha.numel(), dtype=alpha.dtype)
+        shape = (layer.n_steps, layer.n_samples, alpha.numel())
+        spiking = layer.rule.surrogate is not None
+        # voltages of neurons that spike are never seen outside
+        volts = (BUFFERS.take if spiking else _empty)(shape, alpha.dtype)
         spikes = torch.empty_like(volts)
         run_forward(x, weight, loop, p, layer, volts, spikes)
+        if spiking and not any(ctx.needs_input_grad):
+            BUFFERS.give(volts)
+            return spikes
         ctx.layer, ctx.volts, ctx.spikes = layer, volts, spikes
         ctx.save_for_backward(x, weight, loop, *p)
-        return volts if layer.rule.surrogate is None else spikes
+        return spikes if spiking else volts
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -55,13 +62,20 @@ class CubaLayer(torch.autograd.Function):
         grad_loop = None
         if loop is not None and ctx.needs_input_grad[2]:
             grad_loop = _weight_gradient(rows_of(ctx.spikes), None, grad, loop, 1)
+        volts = ctx.volts if layer.rule.surrogate is not None else None
         ctx.volts = ctx.spikes = None
         grad_x = _input_gradient(grad, weight, layer) if ctx.needs_input_grad[0] else None
         grad_weight = None
         if weight is not None and ctx.needs_input_grad[1]:
             grad_weight = _weight_gradient(layer.rows, x, grad, weight, layer.rule.delay)
+        if volts is not None:
+            BUFFERS.give(volts)  # which held the gradient of the currents, read above
         alpha, beta, bias, threshold = sums.sum(1).unbind(0)
         return grad_x, grad_weight, grad_loop, alpha, beta, threshold, bias, None, None
+
+
+def _empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    return torch.empty(shape, dtype=dtype)
 
 
 def run_compiled(

@@ -8,7 +8,6 @@ Numba's cache on disk knows the file of the outermost loop only: touch this one 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numba
-import numpy as np
 
 from hetlava.train.compiling import compiled
 from hetlava.train.cuba_forward import Index, add_one, add_scaled
@@ -40,47 +39,30 @@ def _scatter(out, grad, low, index, value, start, stop):
 
 
 @compiled(parallel=True)
-def count_nonzero(x, counts, graded):
-    """Count what is not 0 in ``x`` (n_steps, n_samples, n), by sample and step.
+def list_nonzero(x, counts, found, graded):
+    """List what is not 0 in ``x`` (n_steps, n_samples, n), sample by sample, step by step.
 
-    ``graded`` (n_samples,) is set where something is neither 0 nor 1.
+    Views of rows would cost more here than the rows themselves.
+
+    Parameters
+    ----------
+    counts : (n_samples * n_steps,)
+        How many there are.
+    found : (n_samples, n_steps * n) int32
+        Which: those of sample b are the first of row b.
+    graded : (n_samples,)
+        Set where something is neither 0 nor 1.
     """
-    n_steps, n_samples, _ = x.shape
+    n_steps, n_samples, n = x.shape
     for b in numba.prange(n_samples):
+        e = 0
         for t in range(n_steps):
-            n_spikes, n_ones = _count(x[t, b])
-            counts[b * n_steps + t] = n_spikes
-            if n_spikes != n_ones:
-                graded[b] = True
-
-
-@compiled()
-def _count(x):
-    n_spikes, n_ones = np.int32(0), np.int32(0)
-    for k in range(len(x)):
-        n_spikes += np.int32(x[k] != 0)
-        n_ones += np.int32(x[k] == 1)
-    return n_spikes, n_ones
-
-
-@compiled(parallel=True)
-def list_nonzero(x, indptr, index, value):
-    """List where ``x`` (n_steps, n_samples, n) is not 0, and what it is if ``value`` has room."""
-    n_steps, n_samples, _ = x.shape
-    for b in numba.prange(n_samples):
-        for t in range(n_steps):
-            start, stop = indptr[b * n_steps + t], indptr[b * n_steps + t + 1]
-            _list(x[t, b], index[start:stop])
-            for e in range(start, min(stop, len(value))):
-                value[e] = x[t, b, index[e]]
-
-
-@compiled()
-def _list(x, index):
-    e, n = 0, len(index)
-    for k in range(len(x)):
-        if e == n:
-            return
-        if x[k] != 0:
-            index[Index(e)] = k
-            e += 1
+            start = e
+            for k in range(n):
+                if x[Index(t), Index(b), Index(k)] != 0:
+                    found[Index(b), Index(e)] = k
+                    e += 1
+            counts[b * n_steps + t] = e - start
+            for j in range(start, e):
+                if x[Index(t), Index(b), Index(found[Index(b), Index(j)])] != 1:
+                    graded[b] = True

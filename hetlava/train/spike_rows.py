@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hetlava.arrays import AnyArray, Int, Int64
 from hetlava.events import Events
-from hetlava.train.spike_loops import count_nonzero, list_nonzero
+from hetlava.train.spike_loops import list_nonzero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +45,16 @@ def rows_of(x: Tensor) -> SpikeRows:
     n_steps, n_samples, n = dense.shape
     counts = np.zeros(n_samples * n_steps, np.int64)
     graded = np.zeros(n_samples, np.bool_)
-    count_nonzero(dense, counts, graded)
+    # room for all to spike; the system finds memory for what is written only
+    found = np.empty((n_samples, n_steps * n), np.int32)
+    list_nonzero(dense, counts, found, graded)
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    index = np.empty(indptr[-1], np.int32)
-    value = np.empty(len(index) if graded.any() else 0, dense.dtype)
-    list_nonzero(dense, indptr, index, value)
+    ends = counts.reshape(n_samples, n_steps).sum(1)
+    index = np.concatenate([row[:end] for row, end in zip(found, ends, strict=True)])
+    value = np.zeros(0, dense.dtype)
+    if graded.any():
+        sample, step = np.divmod(np.repeat(np.arange(counts.size), counts), n_steps)
+        value = dense[step, sample, index]
     return SpikeRows(shape=(n_steps, n_samples, n), indptr=indptr, index=index, value=value)
 
 

@@ -62,6 +62,24 @@ def test_norses_preset_of_digits_reaches_95_percent(recurrent):
 
 @pytest.mark.slow
 @pytest.mark.data
+def test_cochlea_digits_are_learned_better_than_by_the_reduced_prototype():
+    as_trained, quantised = trained("cochlea-digits", trainer="norse", epochs=10, half_life=4.0)
+
+    assert as_trained >= 0.6
+    assert quantised >= as_trained - 0.03
+
+
+def test_the_preset_of_cochlea_digits_suits_both_trainers():
+    norse = config_for("cochlea-digits", trainer="norse")
+
+    assert norse.recurrent
+    assert norse.readout == "mean"
+    assert not config_for("cochlea-digits", trainer="slayer").recurrent
+    assert not config_for("cochlea-digits", trainer="norse", augment=()).augment
+
+
+@pytest.mark.slow
+@pytest.mark.data
 def test_nmnist_is_learned_from_its_recordings():
     as_trained, quantised = trained("nmnist", epochs=6)
 
