@@ -101,6 +101,6 @@ WIRE_COLUMNS = TABLES + 8
 ) = range(18)
 RUN_COLUMNS = STOP_AT + 1
 
-MATRIX, LISTED, LISTED_WORDS, KERNEL, KERNEL_ELSEWHERE = range(5)  # kinds of wires
+MATRIX, LISTED, LISTED_WORDS, KERNEL, KERNEL_ELSEWHERE, IN_ORDER = range(6)  # kinds of wires
 # where the events of a wire are: with the source, known step by step only, listed by arrival
 FROM_LIST, FROM_LOOP, FROM_LATE = range(3)

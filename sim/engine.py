@@ -10,6 +10,7 @@ from hetlava.events import Events
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.sim import reference
+from hetlava.sim.fallback import why_by_reference
 from hetlava.sim.modes import Mode, checked_mode
 from hetlava.sim.outputs import batch_of, recorder_for
 from hetlava.sim.trains import Memory
@@ -24,9 +25,9 @@ class Engine:
     ----------
     net : QuantisedNetwork
     prepared : Prepared or None
-        The same network in tables; None for one that only the reference runs.
+        The same network in tables; None for one that the reference runs.
     beyond : str
-        What of the network the compiled loops lack, if anything.
+        Why the reference runs it, if it does.
     mode : Mode
         How layers are run, as for :func:`prepare`.
     """
@@ -41,15 +42,32 @@ class Engine:
     ) -> Recording:
         """Run a batch; parameters, result and errors as for :func:`run`."""
         n_threads = thread_count(threads)
-        details = {"by-reference": self.beyond}
-        try:
-            if self.prepared is not None:
-                return self.record(inputs, probes=probes, threads=n_threads)
-        except ImportError as error:  # no numba for this Python: slower, the same numbers
-            details = {"without-numba": str(error)}
-        return replace(
-            reference.run(self.net, inputs, probes=probes), target="engine", details=details
-        )
+        if self.prepared is not None:
+            return self.record(inputs, probes=probes, threads=n_threads)
+        return self.by_reference(inputs, probes=probes)
+
+    def by_reference(
+        self, inputs: Events, *, probes: Collection[str], past: reference.Past | None = None
+    ) -> Recording:
+        """Run in numpy, on from a past, which changes, or from rest."""
+        found = reference.run(self.net, inputs, probes=probes, past=past)
+        return replace(found, target="engine", details={"by-reference": self.beyond})
+
+    def layer_seconds(self, inputs: Events) -> list[float]:
+        """Run a batch on one thread and return what each group of layers took.
+
+        Raises
+        ------
+        UnsupportedError
+            If it is not compiled loops that run the network.
+        """
+        from hetlava.sim.runs import Batch, run_blocks
+
+        if self.prepared is None:
+            raise UnsupportedError(f"only compiled loops are timed by layer; here: {self.beyond}")
+        recorder = recorder_for(self.net, self.prepared.names, inputs, ())
+        outputs = run_blocks(Batch(self.prepared, inputs, recorder, 1, self.mode))
+        return [sum(parts) for parts in zip(*(out.seconds for out in outputs), strict=True)]
 
     def record(
         self,
@@ -63,7 +81,7 @@ class Engine:
         from hetlava.sim.runs import Batch, run_blocks
 
         if self.prepared is None:
-            raise ValidationError(f"the engine lacks {self.beyond}")
+            raise UnsupportedError(f"compiled loops do not run the network: {self.beyond}")
         reference.check_run(self.net.n_inputs, inputs, probes)
         start = time.perf_counter()
         recorder = recorder_for(self.net, self.prepared.names, inputs, probes)
@@ -86,22 +104,26 @@ def prepare(net: QuantisedNetwork, *, mode: str = "auto") -> Engine:
     net : QuantisedNetwork
     mode : str
         ``events``: what arrives is summed event by event. ``dense``: as products of matrices.
-        ``auto``: each layer by its activity, whichever is faster. The results are the same bits.
+        ``auto``: each layer by its activity, whichever is faster. ``numpy``: by the reference,
+        slowly, as it is where loops cannot be compiled. The results are the same bits.
 
     Raises
     ------
     UnsupportedError
-        If a population has more sources than sums of 32 bits allow, neurons of a model that the
-        engine lacks, or a layer cannot be multiplied and must be.
+        If a population has more sources than sums of 32 bits allow, or a layer cannot be multiplied
+        and must be.
     ValidationError
         If there is no such mode.
     """
     how = checked_mode(mode)
-    beyond = [p.registers.model for p in net.populations if p.registers.in_order]
+    in_order = [p.registers.model for p in net.populations if p.registers.in_order]
+    if how == "dense" and in_order:
+        raise UnsupportedError(f"the dense engine lacks {in_order[0]} neurons; take the mode auto")
+    beyond = why_by_reference(net, how)
     if beyond and how == "dense":
-        raise UnsupportedError(f"the dense engine lacks {beyond[0]} neurons; take the mode auto")
+        raise UnsupportedError(f"{beyond}: nothing is multiplied; take the mode auto")
     if beyond:
-        return Engine(net=net, prepared=None, beyond=f"{beyond[0]} neurons")
+        return Engine(net=net, prepared=None, beyond=beyond, mode=how)
     prepared = lay_out(net)
     if how == "dense":
         prepared.products.require_all()

@@ -11,7 +11,8 @@ from hetlava.sim.compiling import called, compiled
 from hetlava.sim.kernels import advance_cuba
 from hetlava.sim.listing import BYTES, count_all, spikes_row, values_row
 from hetlava.sim.models import update_model
-from hetlava.sim.parameters import CUBA
+from hetlava.sim.ordered import receive_in_order
+from hetlava.sim.parameters import CUBA, XYLO
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD, receive
 from hetlava.sim.stepping import layer_over, loop_over, state_of, wait
@@ -23,7 +24,10 @@ def _advance(sources, wires, run, p, first, n, sample, t):
     if sources[p + 1, col.MODEL] == CUBA:
         advance_cuba(sources, wires, run, p, first, n, sample, t)
         return
-    receive(sources, wires, run, p, first, n, sample, t)
+    if sources[p + 1, col.MODEL] == XYLO:
+        receive_in_order(sources, wires, run, p, first, n, sample, t)
+    else:
+        receive(sources, wires, run, p, first, n, sample, t)
     if run[col.STEPS_BEFORE] + t < sources[p + 1, col.START]:
         wait(sources, run, p, first, n, sample, t)
     else:

@@ -15,8 +15,9 @@ from hetlava.sim import parameters
 from hetlava.sim.compiling import called, inlined
 from hetlava.sim.vectors import HALF, read_int32, write_int32
 
+SHORT_MIN, SHORT_MAX = -(1 << 15), (1 << 15) - 1  # a Xylo core's words
 WORD_MAX = (1 << 31) - 1  # of states that saturate at 32 bits
-MODEL_LAST = parameters.RF_IZ
+MODEL_LAST = parameters.XYLO
 
 
 @called
@@ -29,6 +30,8 @@ def update_model(model, n, state, words, size, drive, sums, sent, options):
     elif model == parameters.RF or model == parameters.RF_IZ:
         by_phase = model == parameters.RF
         _resonator(n, state, words, size, drive, sums, sent, by_phase, options[0], options[1])
+    elif model == parameters.XYLO:
+        _xylo(n, state, words, size, sent, options[0])
     elif model == parameters.SIGMA:
         _sigma(n, state, drive, sent)
     else:
@@ -127,6 +130,35 @@ def _resonator(n, state, words, size, drive, sums, sent, by_phase, state_exp, bi
         write_int32(state, k, np.int32(real))
         write_int32(state, size + k, np.int32(imag))
         write_int32(sent, k, np.int32(fired))
+
+
+@inlined
+def _clipped(x):
+    return min(max(x, SHORT_MIN), SHORT_MAX)
+
+
+@inlined
+def _lost(x, dash):
+    """Return what a shift decay takes: see :func:`hetlava.fixedpoint.shift_loss`."""
+    lost = x >> dash
+    return lost if lost != 0 or x == 0 else np.int64(1)  # only what is above 0 can lose nothing
+
+
+@inlined
+def _xylo(n, state, words, size, sent, spikes_max):
+    """Advance neurons to whose currents the messages have been added already."""
+    for k in range(n):
+        u, v = np.int64(read_int32(state, k)), np.int64(read_int32(state, size + k))
+        u -= _lost(u, np.int64(read_int32(words, size + k)))
+        # the loss of the smallest voltage with dash 0 has no positive counterpart in 16 bits
+        lost = np.int64(np.int16(-_lost(v, np.int64(read_int32(words, k)))))
+        change = _clipped(_clipped(lost + u) + read_int32(words, 3 * size + k))
+        v = _clipped(v + change)
+        threshold = np.int64(read_int32(words, 2 * size + k))
+        spikes = min(max(v // threshold, 0), spikes_max)
+        write_int32(state, k, np.int32(u))
+        write_int32(state, size + k, np.int32(v - spikes * threshold))
+        write_int32(sent, k, np.int32(spikes))
 
 
 @inlined

@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from hetlava.errors import ValidationError
 
-Mode = Literal["auto", "events", "dense"]
+Mode = Literal["auto", "events", "dense", "numpy"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 

@@ -13,15 +13,16 @@ from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.neurons.resonate import ResonatorRegisters
 from hetlava.neurons.sigma_delta import DeltaRegisters, SigmaDeltaRegisters, SigmaRegisters
+from hetlava.neurons.xylo import XyloRegisters
 
 NEVER = 1 << STATE_BITS  # a threshold that no voltage reaches
 FULL = 1 << DECAY_BITS
 
 # numbers of the models in the compiled loops
-CUBA, ALIF, ADRF, ADRF_IZ, DELTA, SIGMA_DELTA, SIGMA, RF, RF_IZ = range(9)
+CUBA, ALIF, ADRF, ADRF_IZ, DELTA, SIGMA_DELTA, SIGMA, RF, RF_IZ, XYLO = range(10)
 MODELS = {
     "cuba": CUBA, "alif": ALIF, "adrf": ADRF, "adrf_iz": ADRF_IZ, "delta": DELTA,
-    "sigma_delta": SIGMA_DELTA, "sigma": SIGMA, "rf": RF, "rf_iz": RF_IZ,
+    "sigma_delta": SIGMA_DELTA, "sigma": SIGMA, "rf": RF, "rf_iz": RF_IZ, "xylo": XYLO,
 }  # fmt: skip
 
 
@@ -112,7 +113,12 @@ def _resonator(r: ResonatorRegisters) -> Parameters:
     return Parameters(words, _zeros(r, 2), (r.state_exp, r.decay_bits))
 
 
+def _xylo(r: XyloRegisters) -> Parameters:
+    words = [r.dash_mem, r.dash_syn, r.vth, r.bias]
+    return Parameters(words, _zeros(r, 2), (r.spikes_max,), silent=(0, 0, 1, 0))
+
+
 _MAKERS: dict[str, Callable[..., Parameters]] = {
     "cuba": _cuba, "alif": _alif, "adrf": _adrf, "adrf_iz": _adrf, "delta": _delta,
-    "sigma_delta": _delta, "sigma": _sigma, "rf": _resonator, "rf_iz": _resonator,
+    "sigma_delta": _delta, "sigma": _sigma, "rf": _resonator, "rf_iz": _resonator, "xylo": _xylo,
 }  # fmt: skip

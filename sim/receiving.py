@@ -29,7 +29,7 @@ def receive(sources, wires, run, p, first, n, sample, t):
     for port in range(sources[p + 1, col.PORTS]):
         drive, filled = run[col.DRIVE_AT] + WORD * port * sources[p + 1, col.SUMS], False
         for w in range(sources[p + 1, col.FIRST_WIRE], sources[p + 1, col.LAST_WIRE]):
-            start, stop = _arriving(sources, wires, run, w, sample, t)
+            start, stop = arriving(sources, wires, run, w, sample, t)
             if wires[w, col.PORT] != port or start == stop:
                 continue
             bound += _bound(wires, w, stop - start)
@@ -47,7 +47,7 @@ def receive(sources, wires, run, p, first, n, sample, t):
 
 
 @inlined
-def _arriving(sources, wires, run, w, sample, t):
+def arriving(sources, wires, run, w, sample, t):
     """Put down which array holds the events, and return where in it they are."""
     if wires[w, col.MODE] == col.FROM_LOOP:
         return np.int64(0), wires[w, col.N_RECENT]

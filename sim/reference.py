@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,10 +15,42 @@ from hetlava.neurons.registers import NeuronRegisters, NeuronState
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import PROBES, Recording, score
 from hetlava.sim.synops import effective_synops
-from hetlava.synapses import QuantisedSynapses
+from hetlava.synapses import DELAY_MAX, QuantisedSynapses
 
 
-def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) -> Recording:
+@dataclass(kw_only=True)
+class Past:
+    """What samples remember between two runs.
+
+    Attributes
+    ----------
+    states : dict of NeuronState
+        Of every population.
+    sent : dict of list of arrays
+        What every source sent in the last steps, as many as delays can need.
+    n_steps : int
+        Steps since rest.
+    """
+
+    states: dict[str, NeuronState]
+    sent: dict[str, list[AnyArray]]
+    n_steps: int = 0
+
+
+def at_rest(net: QuantisedNetwork, n_samples: int) -> Past:
+    """Return the past of samples that begin."""
+    names = [p.name for p in net.populations]
+    states = {p.name: p.registers.rest(n_samples) for p in net.populations}
+    return Past(states=states, sent={name: [] for name in (INPUT, *names)})
+
+
+def run(
+    net: QuantisedNetwork,
+    inputs: Events,
+    *,
+    probes: Collection[str] = (),
+    past: Past | None = None,
+) -> Recording:
     """Run the network step by step.
 
     Parameters
@@ -27,6 +60,8 @@ def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) 
         Input spikes of ``net.n_inputs`` channels.
     probes : collection of ``"u"`` and ``"v"``
         Traces to keep.
+    past : Past, optional
+        Where to go on from, changed by the run; from rest if not given.
 
     Raises
     ------
@@ -37,28 +72,32 @@ def run(net: QuantisedNetwork, inputs: Events, *, probes: Collection[str] = ()) 
     start = time.perf_counter()
     x = inputs.to_dense()
     rest = {p.name: p.registers.rest(inputs.n_samples) for p in net.populations}
-    states = dict(rest)
+    before = past or at_rest(net, inputs.n_samples)
+    states, first = dict(before.states), len(before.sent[INPUT])
     in_order = {p.name: p.registers for p in net.populations if p.registers.in_order}
     history: dict[str, list[NeuronState]] = {p.name: [] for p in net.populations}
-    sent: dict[str, list[AnyArray]] = {INPUT: list(x), **{name: [] for name in states}}
+    sent = {name: list(messages) for name, messages in before.sent.items()}
+    sent[INPUT] += list(x)
     for t in range(inputs.n_steps):
         a_in = {p.name: _silence(p.registers.n_ports, rest[p.name]) for p in net.populations}
         for p in net.populations:
-            if p.resets_before(t):
+            if p.resets_before(before.n_steps + t):
                 states[p.name] = rest[p.name]
-        for projection in net.projections if t else ():
-            s, name = arriving(projection, sent[projection.source], t), projection.target
+        for projection in net.projections if first + t else ():
+            s, name = arriving(projection, sent[projection.source], first + t), projection.target
             if name in in_order:
                 states[name] = _receive(in_order[name], states[name], projection, s)
             else:
                 a_in[name][projection.port] += synaptic_input(projection, s)
         for p in net.populations:
-            if t >= p.start:
+            if before.n_steps + t >= p.start:
                 states[p.name] = p.registers.step(states[p.name], a_in[p.name])
             else:  # what came before is lost
                 states[p.name] = rest[p.name]
             history[p.name].append(states[p.name])
             sent[p.name].append(states[p.name].s)
+    before.states, before.n_steps = states, before.n_steps + inputs.n_steps
+    before.sent = {name: messages[-1 - DELAY_MAX :] for name, messages in sent.items()}
     return _recording(net, inputs, history, probes, time.perf_counter() - start)
 
 

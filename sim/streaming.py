@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from hetlava.errors import UnsupportedError, ValidationError
+from hetlava.errors import ValidationError
 from hetlava.events import Events
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
-from hetlava.sim import engine
+from hetlava.sim import engine, reference
 from hetlava.sim.trains import Memory
 
 
@@ -16,7 +16,7 @@ class Simulator:
     Parameters
     ----------
     net : QuantisedNetwork or Engine
-        An engine that is prepared saves laying out the weights.
+        An engine that is prepared saves laying out the weights, and has a mode.
     n_samples : int
         Samples that run side by side; every chunk must have as many.
     probes : collection of ``"u"`` and ``"v"``
@@ -46,9 +46,6 @@ class Simulator:
         if n_samples < 1:
             raise ValidationError(f"n_samples is {n_samples}, expected at least 1")
         self.engine = net if isinstance(net, engine.Engine) else engine.prepare(net)
-        if self.engine.prepared is None:
-            raise UnsupportedError(f"the engine lacks {self.engine.beyond}, which it would stream")
-        self._prepared = self.engine.prepared
         self.n_samples, self.probes = n_samples, tuple(probes)
         self.threads = engine.thread_count(threads)
         self.reset()
@@ -56,18 +53,21 @@ class Simulator:
     @property
     def n_steps(self) -> int:
         """Steps since rest."""
-        return self._memories[0].n_steps
+        return self._past.n_steps if self._past else self._memories[0].n_steps
 
     def reset(self) -> None:
         """Return to rest: the next chunk is the first."""
+        self._past: reference.Past | None = None
+        self._memories: Sequence[Memory] = ()
+        prepared = self.engine.prepared
+        if prepared is None:
+            self._past = reference.at_rest(self.engine.net, self.n_samples)
+            return
         from hetlava.sim.blocks import no_memory
         from hetlava.sim.runs import blocks_of
 
-        prepared = self._prepared
         blocks = blocks_of(prepared, self.n_samples, 1, self.threads)
-        self._memories: Sequence[Memory] = [
-            no_memory(prepared, len(block), graded_input=True) for block in blocks
-        ]
+        self._memories = [no_memory(prepared, len(block), graded_input=True) for block in blocks]
 
     def step(self, chunk: Events) -> Recording:
         """Run on from where the last chunk ended.
@@ -81,6 +81,8 @@ class Simulator:
             raise ValidationError(
                 f"the chunk has {chunk.n_samples} samples, the simulator runs {self.n_samples}"
             )
+        if self._past is not None:
+            return self.engine.by_reference(chunk, probes=self.probes, past=self._past)
         return self.engine.record(
             chunk, probes=self.probes, threads=self.threads, memories=self._memories
         )

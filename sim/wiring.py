@@ -16,7 +16,7 @@ from hetlava.sim import columns as col
 from hetlava.sim import images, storage
 from hetlava.sim.dense import Products
 from hetlava.sim.memory import require_memory
-from hetlava.sim.parameters import CUBA, MODELS, parameters_of
+from hetlava.sim.parameters import CUBA, MODELS, XYLO, parameters_of
 from hetlava.sim.placing import LANES, Place, padded, place
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses, Span
@@ -137,9 +137,14 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
     for w, wire in enumerate(wires):
         table[w, col.SOURCE] = number[wire.source]
         target = number[wire.target]
+        if sources[target, col.MODEL] == XYLO:
+            _in_order(keep, table[w], wire, spans[w], places[target - 1])
+            _late(keep, table[w], wire)
+            continue
         shift = int(sources[target, col.SHIFT])
         _wire(keep, table[w], wire, spans[w], places[target - 1], sparse[w], shift)
         _late(keep, table[w], wire)
+    for w, wire in enumerate(wires):
         if _is_looped(wire, groups):
             table[w, col.MODE] = col.FROM_LOOP
     ends = np.cumsum([0] + [sum(q.target == name for q in wires) for name in names])
@@ -293,6 +298,21 @@ def _by_place(words: Sequence[AnyArray], at: Place, silent: Sequence[int]) -> In
     return table
 
 
+def _numbers(row: Int64, wire: QuantisedSynapses, span: Span) -> None:
+    row[col.EXPONENT], row[col.PEAK] = wire.weight_exp, max(-span.low, span.high)
+    row[col.PORT], row[col.MESSAGES] = wire.port, wire.message_bits
+    row[col.FAN_IN], row[col.ROWS], row[col.PLANES] = wire.fan_in, wire.shape[1], 1
+
+
+def _in_order(keep: _Keeper, row: Int64, wire: QuantisedSynapses, span: Span, to: Place) -> None:
+    """Store weights to neurons that add messages one by one: words, by source and place."""
+    _numbers(row, wire, span)
+    require_memory(2 * wire.shape[1] * to.size, "the engine's copy of the weights")
+    made = np.zeros((wire.shape[1], to.size), np.int16)
+    made[:, to.where] = wire.matrix().T
+    row[col.KIND], row[col.TABLES] = col.IN_ORDER, keep.address(made)
+
+
 def _wire(
     keep: _Keeper,
     row: Int64,
@@ -303,9 +323,7 @@ def _wire(
     shift: int,
 ) -> None:
     """Fill in how the weights of a wire are stored."""
-    row[col.EXPONENT], row[col.PEAK] = wire.weight_exp, max(-span.low, span.high)
-    row[col.PORT], row[col.MESSAGES] = wire.port, wire.message_bits
-    row[col.FAN_IN], row[col.ROWS], row[col.PLANES] = wire.fan_in, wire.shape[1], 1
+    _numbers(row, wire, span)
     if isinstance(wire, QuantisedConvolution):
         _kernel(keep, row, wire, to, shift)
         return

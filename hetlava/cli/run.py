@@ -61,7 +61,7 @@ Device = Annotated[
 Engine = Annotated[
     str,
     typer.Option(
-        help="How layers are run: events, dense or auto, by their activity; the same integers."
+        help="How layers run: auto (by activity), events, dense, numpy; the same integers."
     ),
 ]
 

@@ -147,5 +147,7 @@ def test_what_cannot_be_multiplied_is_refused_by_name(random_network, mixed_netw
 
 def test_an_unknown_mode_is_refused(random_network):
     net, _ = random_network(np.random.default_rng(0))
-    with pytest.raises(ValidationError, match="'fast' is unknown; known: auto, events, dense"):
+    with pytest.raises(
+        ValidationError, match="'fast' is unknown; known: auto, events, dense, numpy"
+    ):
         engine.prepare(net, mode="fast")

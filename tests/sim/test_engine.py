@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import from_dense
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
-from hetlava.sim import engine, memory, reference, runs, wiring
+from hetlava.sim import engine, fallback, memory, reference, runs, wiring
 
 COMPARED = ("names", "spikes", "u", "v", "scores", "synops")
 
@@ -145,12 +146,45 @@ def test_more_sources_than_a_sum_can_hold_are_refused(monkeypatch):
         engine.prepare(layer(np.zeros((1, 4), int)))
 
 
-def test_without_numba_the_reference_answers_and_the_recording_says_so(monkeypatch, random_network):
-    net, inputs = random_network(np.random.default_rng(1))
+@pytest.fixture
+def without_numba(monkeypatch):
+    """Numba cannot be loaded."""
     monkeypatch.setitem(sys.modules, "hetlava.sim.runs", None)
-    recording = engine.run(net, inputs, probes=("u", "v"))
-    assert recording.target == "engine" and "without-numba" in recording.details
+    fallback.no_compiler.cache_clear()
+    yield
+    fallback.no_compiler.cache_clear()
+
+
+def test_without_numba_the_reference_answers_and_says_so_once(without_numba, random_network):
+    net, inputs = random_network(np.random.default_rng(1))
+    with pytest.warns(RuntimeWarning, match="numba cannot be loaded"):
+        recording = engine.run(net, inputs, probes=("u", "v"))
+    assert recording.target == "engine" and "numba" in recording.details["by-reference"]
     assert_same(recording, reference.run(net, inputs, probes=("u", "v")))
+    engine.run(net, inputs)  # a second warning would be an error
+    with pytest.raises(UnsupportedError, match="nothing is multiplied"):
+        engine.prepare(net, mode="dense")
+
+
+def test_where_compiling_is_switched_off_the_reference_answers():
+    code = (
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "from hetlava.sim import fallback; print(fallback.no_compiler())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+    )  # fmt: skip
+    assert ran.stdout.strip() == "NUMBA_DISABLE_JIT is set"
+
+
+def test_the_mode_numpy_is_the_reference(random_network):
+    net, inputs = random_network(np.random.default_rng(1))
+    made = engine.prepare(net, mode="numpy")
+    assert made.prepared is None
+    assert_same(made.run(inputs, probes=("u", "v")), reference.run(net, inputs, probes=("u", "v")))
+    with pytest.raises(UnsupportedError, match="the mode numpy"):
+        made.layer_seconds(inputs)
 
 
 def test_importing_the_simulators_loads_no_compiler():

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hetlava.errors import UnsupportedError, ValidationError
+from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
-from hetlava.neurons.registers import NEURONS, neuron_model
+from hetlava.neurons.registers import NEURONS
 from hetlava.sim import engine, reference, runs
 from hetlava.sim.streaming import Simulator
 
 PROBES = ("u", "v")
-COMPILED = tuple(name for name in NEURONS if not neuron_model(name).in_order)
+COMPILED = tuple(NEURONS)
 
 
 def with_delays(net, rng):
@@ -124,11 +124,33 @@ def test_nothing_to_run_or_to_run_on_is_refused(random_network, options):
         Simulator(net, **options)
 
 
-def test_a_model_without_loops_cannot_be_streamed(mixed_network):
-    slow = tuple(set(NEURONS) - set(COMPILED))
-    net, _ = mixed_network(np.random.default_rng(0), models=slow)
-    with pytest.raises(UnsupportedError, match="the engine lacks"):
-        Simulator(net)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_reference_streams_what_is_not_compiled(mixed_network, seed):
+    rng = np.random.default_rng(seed)
+    net, inputs = mixed_network(rng)
+    net = with_delays(net, rng)
+    whole = reference.run(net, inputs, probes=PROBES)
+    simulator = Simulator(
+        engine.prepare(net, mode="numpy"), n_samples=inputs.n_samples, probes=PROBES
+    )
+    cut = int(rng.integers(0, inputs.n_steps))
+    ends = [end for end in (cut, inputs.n_steps) if end]
+    parts = [simulator.step(steps(inputs, a, b)) for a, b in zip([0, *ends], ends, strict=False)]
+    assert simulator.n_steps == inputs.n_steps
+    for k, spikes in enumerate(whole.spikes):
+        joined = np.concatenate([part.spikes[k].to_dense() for part in parts])
+        assert np.array_equal(joined, spikes.to_dense())
+        assert np.array_equal(np.concatenate([part.v[k] for part in parts]), whole.v[k])
+
+
+def test_delays_that_differ_are_left_to_the_reference_where_order_matters(mixed_network):
+    net, inputs = mixed_network(np.random.default_rng(1), models=("xylo",))
+    late = [replace(q, delays=np.arange(q.shape[1], dtype=np.int16) % 3) for q in net.projections]
+    net = replace(net, projections=tuple(late))
+    found = engine.run(net, inputs)
+    assert "delays that differ" in found.details["by-reference"]
+    assert found.spikes == reference.run(net, inputs).spikes
 
 
 LONG_RUN = """
