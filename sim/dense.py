@@ -83,7 +83,10 @@ class Products:
             n_bytes = WORD * wire.shape[1] * place.size
             require_memory(n_bytes, f"{wire.label}: the dense copy of the weights")
             made = np.zeros((wire.shape[1], place.size), np.float32)
-            made[:, place.where] = wire.whole().T
+            first = 0
+            for block in wire.blocks():  # which may be bytes in a file
+                made[:, place.where[first : first + len(block)]] = block.T
+                first += len(block)
             self._made[w] = made
         return self._made[w]
 

@@ -152,6 +152,18 @@ def test_no_matrix_is_made_of_lists(monkeypatch, rng):
     assert sum(a.nbytes for a in tables if a.dtype in (np.uint8, np.uint16)) == 3 * wire.post.size
 
 
+@pytest.mark.parametrize("mode", ["events", "dense"])
+def test_weights_in_halves_of_bytes_run_as_whole_ones(monkeypatch, rng, mode):
+    weights = 2 * rng.integers(-128, 128, (90, 40))
+    wire = QuantisedProjection(source="input", target="a", weights=weights.astype(np.int16))
+    net = network(rng, [wire])
+    halved = replace(wire, weights=(weights // 2).astype(np.int8), halved=True)
+    monkeypatch.setattr("hetlava.synapses.BLOCK", 100)
+    inputs = from_dense(rng.random((30, 2, 40)) < 0.3)
+    found = engine.run(replace(net, projections=(halved,)), inputs, probes=PROBES, mode=mode)
+    assert_same(found, reference.run(net, inputs, probes=PROBES))
+
+
 @pytest.mark.parametrize("listed", [True, False])
 @pytest.mark.parametrize(("odd", "planes"), [(0, 1), (1, 2)])
 def test_what_weights_will_take_is_known_before(monkeypatch, rng, listed, odd, planes):
