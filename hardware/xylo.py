@@ -13,7 +13,7 @@ from hetlava.chip_xylo import XYLO2, XyloSpec
 from hetlava.errors import UnsupportedError
 from hetlava.graph import INPUT
 from hetlava.hardware.xylo_rules import group_of, violations
-from hetlava.network import Network, Plain, Population, Projection
+from hetlava.network import Network, Plain, Population, Projection, refuse_messages
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.neurons.xylo import XyloRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
@@ -52,6 +52,7 @@ def quantise(net: Network, chip: XyloSpec = XYLO2) -> QuantisedNetwork:
     RuleError
         If the network does not fit; the message lists every violation.
     """
+    refuse_messages(net, chip.name)
     refuse(chip, [text for p in net.populations for text in _unrepresentable(p, net.dt)])
     scales = _scales(net, chip)
     shifts = _shifts(net, scales, chip)

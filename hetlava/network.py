@@ -7,11 +7,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from hetlava.arrays import ArrayRecord, Float, Int64, require
-from hetlava.errors import ValidationError
+from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.graph import check_wiring, population_sizes
 from hetlava.neurons.cuba import CubaLI, CubaLIF, Discretisation
 
 Readout = Literal["spike-count", "max-voltage", "mean-voltage", "last-voltage"]
+MESSAGE_BITS_MAX = 24  # of a chip's graded spike
 DT_MAX = 1.0  # [s]; a longer step is a mistake of unit
 
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
@@ -38,12 +39,16 @@ class Projection(ArrayRecord):
     grid : float
         Step [V] of the grid that the weights were trained on, 0 if none. Quantisation keeps the
         grid where the chip can hold it, so that nothing is rounded twice.
+    message_bits : int
+        Bits of what the source sends, where it sends numbers that weights are multiplied by; 0
+        where it spikes.
     """
 
     source: str
     target: str
     weights: Float
     grid: float = 0.0
+    message_bits: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,6 +59,10 @@ class Projection(ArrayRecord):
             )
         label = f"projection {self.source} -> {self.target}: weights"
         require(self.weights, np.isfinite(self.weights), label, "are not finite")
+        if not 0 <= self.message_bits <= MESSAGE_BITS_MAX:
+            raise ValidationError(
+                f"{label}: message_bits {self.message_bits} outside [0, {MESSAGE_BITS_MAX}]"
+            )
         if not 0 <= self.grid < np.inf:
             raise ValidationError(f"{label}: grid {self.grid} is not a step of at least 0")
 
@@ -130,6 +139,22 @@ def from_reset(net: Network) -> Network:
         for p in net.populations
     )
     return replace(net, populations=tuple(shifted))
+
+
+def refuse_messages(net: Network, what: str) -> None:
+    """Refuse a network that is sent numbers in place of spikes, for ``what`` takes spikes only.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is; the message names the projection.
+    """
+    for p in net.projections:
+        if p.message_bits:
+            raise UnsupportedError(
+                f"projection {p.source} -> {p.target} is sent numbers of {p.message_bits} bits, "
+                f"and {what} takes spikes only; train on an encoder that gives some, as mnist:rate"
+            )
 
 
 def check_header(

@@ -113,6 +113,7 @@ def dequantise(net: QuantisedNetwork) -> Network:
                 target=q.target,
                 weights=np.ldexp(_matrix(q).astype(np.float64), STATE_SHIFT + q.weight_exp)
                 / scales[q.target],
+                message_bits=q.message_bits,
             )
             for q in net.projections
         ),

@@ -108,22 +108,25 @@ def choose_scale(
 
 def _scale_of_grid(incoming: list[Projection], precision: Precision) -> float | None:
     """Return the scale that puts the grid of training on the chip's, if there is one."""
-    grids = {p.grid for p in incoming}
+    # of what a whole message sends: its lower half stays below a unit, and its upper half above,
+    # so that sums lose little and states that large messages drive keep their room
+    grids = {p.grid * 2.0**p.message_bits for p in incoming}
+    finer = 2.0 ** max(p.message_bits // 2 for p in incoming)
     if len(grids) != 1 or not min(grids) > 0 or precision.weight_bits != 8:
         return None
     grid = grids.pop()
     # half a step of slack: what the trainer's own rounding puts on the grid fits
-    fits = all(np.all(np.abs(p.weights / grid + 0.5) <= 128) for p in incoming)
-    return 2 * UNIT / grid if fits else None
+    fits = all(np.all(np.abs(p.weights / p.grid + 0.5) <= 128) for p in incoming)
+    return finer * 2 * UNIT / grid if fits else None
 
 
 def choose_exponents(
     incoming: list[Projection], scale: float, chip: ChipSpec, precision: Precision
 ) -> list[int]:
-    """Return the smallest exponents of the chip that hold the weights and lose no bit of a sum.
+    """Return the smallest exponents that hold the weights and lose no bit of a sum of spikes.
 
     Projections into a population that also projects onto itself share one exponent, since
-    lava-dl's loader stacks their matrices.
+    lava-dl's loader stacks their matrices, unless it cannot hold what they send anyway.
     """
     exponents = []
     for p in incoming:
@@ -131,9 +134,9 @@ def choose_exponents(
         w = p.weights * (scale / UNIT)
         ratio = max(float(np.max(w, initial=0)) / high, float(np.min(w, initial=0)) / low, 1e-9)
         # the slack keeps a largest weight of exactly the limit, which rounding may have moved
-        least = max(1 - step.bit_length(), chip.weight_exp_min)
+        least = max(1 - step.bit_length() - p.message_bits // 2, chip.weight_exp_min)
         exponents.append(max(int(np.ceil(np.log2(ratio) - 1e-9)), least))
-    if any(p.source == p.target for p in incoming):
+    if any(p.source == p.target for p in incoming) and not any(p.message_bits for p in incoming):
         return [max(exponents)] * len(exponents)
     return exponents
 
@@ -153,4 +156,5 @@ def round_weights(
         weights=weights,
         weight_exp=exponent,
         weight_bits=precision.weight_bits,
+        message_bits=projection.message_bits,
     )

@@ -69,7 +69,7 @@ def load(name: str, split: str, cache: Cache | None = None) -> Recordings:
     """
     plain, transforms = _transforms(name)
     dataset, encoder = _dataset(plain)
-    defaults_after(dataset.DEFAULTS, transforms)  # refuses what does not fit before it is read
+    defaults(name)  # refuses what does not fit before it is read
     if split not in dataset.DEFAULTS.splits:
         known = ", ".join(dataset.DEFAULTS.splits)
         raise ValidationError(f"{name}: split {split!r} is unknown; known: {known}")
@@ -89,7 +89,11 @@ def load(name: str, split: str, cache: Cache | None = None) -> Recordings:
 def defaults(name: str) -> Defaults:
     """Return how a data set is usually binned, and its splits; reads no data."""
     plain, transforms = _transforms(name)
-    return defaults_after(_dataset(plain)[0].DEFAULTS, transforms)
+    dataset, encoder = _dataset(plain)
+    if encoder == "direct" and transforms:
+        raise ValidationError(f"{name}: transforms change spikes, of which {plain} has none")
+    of_encoder: Mapping[str, Defaults] = getattr(dataset, "DEFAULTS_OF", {})
+    return defaults_after(of_encoder.get(encoder, dataset.DEFAULTS), transforms)
 
 
 def base_name(name: str) -> str:

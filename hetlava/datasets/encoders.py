@@ -1,4 +1,4 @@
-"""Grey values turned to spikes: by their latency, at an even rate, or at a random one.
+"""Grey values turned to spikes: by their latency, at an even rate, or at a random one; or sent.
 
 Every encoder takes ``levels`` (n, n_channels) uint8, 0 .. 255 for an intensity of 0 .. 1, and
 gives a ``Train``, sorted by sample, then time, then channel.
@@ -51,6 +51,14 @@ def latency(levels: Levels) -> Train:
     times = first_spike(np.arange(WHITE + 1) / WHITE)
     microseconds = np.rint(np.where(np.isfinite(times), times, 0) * 1e6).astype(np.int64)
     return from_table(levels, np.isfinite(times).astype(np.int64), microseconds[:, None])
+
+
+def direct(levels: Levels) -> tuple[Train, Int]:
+    """Let every pixel that is not black send its level, as one event at time 0 that is held."""
+    sample, channel = np.nonzero(levels)
+    indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(levels, axis=1))]).astype(np.int64)
+    train = Train(indptr, np.zeros(channel.size, np.int64), channel.astype(np.int32))
+    return train, levels[sample, channel].astype(np.int32)
 
 
 def rate(levels: Levels, duration_us: int) -> Train:

@@ -28,7 +28,7 @@ FILES = images.ImageFiles(
         ),
     },
 )
-DEFAULTS = images.DEFAULTS
+DEFAULTS, DEFAULTS_OF = images.DEFAULTS, images.DEFAULTS_OF
 ENCODERS = images.ENCODERS
 
 

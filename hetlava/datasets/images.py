@@ -2,20 +2,22 @@
 
 Channel ``28 y + x`` is the pixel at row y, column x. Encoders, the first being the default:
 ``latency`` (one spike, the brighter the earlier), ``rate`` (evenly spaced, up to 50 Hz for
-100 ms) and ``poisson`` (at the same rates, drawn from a generator that split and index seed, so
-that an image always gives the same spikes).
+100 ms), ``poisson`` (at the same rates, drawn from a generator that split and index seed, so
+that an image always gives the same spikes), and ``direct`` (no spikes: every pixel sends its grey
+level at every step, as graded input that a chip multiplies weights by).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hetlava.arrays import Int64
-from hetlava.datasets.encoders import Levels, Train, latency, poisson, rate
+from hetlava.datasets.encoders import Levels, Train, direct, latency, poisson, rate
 from hetlava.datasets.idx import read_idx
 from hetlava.datasets.places import cache_folder, data_folder
 from hetlava.datasets.recordings import Defaults, Recordings, Split
@@ -33,7 +35,9 @@ DEFAULTS = Defaults(
     n_classes=N_CLASSES,
     sensor=Sensor(1, SIDE, SIDE),
 )
-ENCODERS = ("latency", "rate", "poisson")
+ENCODERS = ("latency", "rate", "poisson", "direct")
+# each of these steps has an event for every pixel
+DEFAULTS_OF = MappingProxyType({"direct": DEFAULTS._replace(dt=5e-3, n_steps=20)})
 PARTS: Mapping[Split, str] = {"train": "train", "test": "t10k"}
 
 
@@ -74,8 +78,12 @@ def load(files: ImageFiles, split: Split, encoder: str) -> Recordings:
         If a file is missing (the message says what to put where) or damaged.
     """
     images = read_images(files, split)
-    train = encode(images.pixels.reshape(-1, SIDE * SIDE), split, encoder)
-    for part in train:
+    grey, levels = images.pixels.reshape(-1, SIDE * SIDE), None
+    if encoder == "direct":
+        train, levels = direct(grey)
+    else:
+        train = encode(grey, split, encoder)
+    for part in train if levels is None else (*train, levels):
         part.flags.writeable = False  # records copy what can be written
     return Recordings(
         name=f"{files.name}:{encoder}",
@@ -87,6 +95,7 @@ def load(files: ImageFiles, split: Split, encoder: str) -> Recordings:
         times=train.times,
         channels=train.channels,
         labels=images.labels,
+        levels=levels,
     )
 
 

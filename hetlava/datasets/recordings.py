@@ -48,6 +48,9 @@ class Recordings(ArrayRecord):
         Time since the start of the recording [us].
     channels : (n_events,) int32
     labels : (n,) int64
+    levels : (n_events,) int32, optional
+        Of recordings that are held: what a channel sends at every step, above 0. Their events are
+        at time 0, a channel's once.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Recordings(ArrayRecord):
     times: Int64
     channels: Int
     labels: Int64
+    levels: Int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,6 +75,13 @@ class Recordings(ArrayRecord):
                     f"{self.name}: {field} of shape {value.shape} {value.dtype}, "
                     f"expected {shape} {np.dtype(dtype)}"
                 )
+        if self.levels is not None and (
+            self.levels.shape != self.times.shape or self.levels.dtype != np.int32
+        ):
+            raise ValidationError(
+                f"{self.name}: levels of shape {self.levels.shape} {self.levels.dtype}, expected "
+                f"{self.times.shape} int32"
+            )
         if not 0 < self.duration < np.inf:
             raise ValidationError(f"{self.name}: duration {self.duration} s is not above 0 s")
         self._check_ranges()
@@ -132,6 +143,7 @@ class Recordings(ArrayRecord):
             times=self.times[where],
             channels=self.channels[where],
             labels=labels,
+            levels=None if self.levels is None else self.levels[where],
         )
 
     def binned(self, dt: float, n_steps: int) -> Events:
@@ -148,8 +160,24 @@ class Recordings(ArrayRecord):
             raise ValidationError(f"dt is {dt} s, expected 1e-09 s to {DT_MAX} s")
         if n_steps < 1:
             raise ValidationError(f"n_steps is {n_steps}, expected at least 1")
+        if self.levels is not None:
+            return self._held(self.levels, n_steps)
         starts = range(0, max(self.n, 1), BLOCK)
         return concatenate(self._bin(i, min(i + BLOCK, self.n), dt, n_steps) for i in starts)
+
+    def _held(self, levels: Int, n_steps: int) -> Events:
+        lengths = np.repeat(np.diff(self.indptr), n_steps)
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        starts = np.repeat(self.indptr[:-1], n_steps)
+        where = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+        return Events(
+            n_samples=self.n,
+            n_steps=n_steps,
+            n_neurons=self.n_channels,
+            indptr=indptr,
+            index=self.channels[where],
+            values=levels[where],
+        )
 
     def _bin(self, start: int, stop: int, dt: float, n_steps: int) -> Events:
         # the decimal that was meant by dt: in floats, 9 ms / 3 ms may fall below 3

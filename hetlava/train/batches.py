@@ -13,7 +13,7 @@ from hetlava.events import Events
 from hetlava.train.distributed import ALONE, Share, Team
 from hetlava.train.draws import per_sample
 from hetlava.train.loading import Loader
-from hetlava.train.spike_rows import SpikeRows, rows_of_events
+from hetlava.train.spike_rows import SpikeRows, heights, rows_of_events
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,14 @@ def dense(spikes: Events, which: Int64) -> Tensor:
     They lie in memory by step, which is how layers read them.
     """
     x = np.zeros((spikes.n_steps, len(which), spikes.n_neurons), np.float32)
+    height = heights(spikes)
     for k, sample in enumerate(which):
         first = int(sample) * spikes.n_steps
         rows = spikes.indptr[first : first + spikes.n_steps + 1]
         steps = np.repeat(np.arange(spikes.n_steps), np.diff(rows))
-        x[steps, k, spikes.index[rows[0] : rows[-1]]] = 1
+        x[steps, k, spikes.index[rows[0] : rows[-1]]] = (
+            height[rows[0] : rows[-1]] if height.size else 1
+        )
     return torch.from_numpy(x).permute(1, 2, 0)
 
 
@@ -110,7 +113,8 @@ def moved(
     seen = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     left = np.concatenate([[0], np.cumsum(seen)])
     index = (x.index - by_event[:, 0] * width - by_event[:, 1])[seen].astype(np.int32)
-    return replace(x, indptr=left[x.indptr], index=index)
+    value = x.value[seen] if x.value.size else x.value
+    return replace(x, indptr=left[x.indptr], index=index, value=value)
 
 
 def _draw_shifts(n: int, most: int, rng: torch.Generator) -> Tensor:

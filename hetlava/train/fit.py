@@ -21,6 +21,7 @@ from hetlava.train.building import adam, build, library, trained_network
 from hetlava.train.checkpoint import read_checkpoint, restore, write_checkpoint
 from hetlava.train.config import TrainConfig
 from hetlava.train.distributed import ALONE, Team
+from hetlava.train.graded import check_config, for_levels
 from hetlava.train.loading import Loader
 from hetlava.train.loop import OnBatch, Tally, evaluate, fade, train_epoch
 from hetlava.train.metrics import EpochMetrics
@@ -77,6 +78,9 @@ def fit(
         data = binned(train, config, cache)
         if config.augment:
             data = replace(data, loader=_loader(train, config))
+        graded = data.spikes.values is not None
+        if graded:
+            check_config(config)
         held_out = None if test is None else binned(test, config, cache)
         if isinstance(start, Path):
             start = trained_network(start, data, train.n_classes)
@@ -84,7 +88,8 @@ def fit(
         net = net.to(choose_device(config.device))
         files = (checkpoint, resume)
         run_epochs(net, config, (data, held_out), files, on_batch, on_epoch, team)
-        return net.to_network(config.n_steps, _provenance(config))
+        network = net.to_network(config.n_steps, _provenance(config))
+        return for_levels(network) if graded else network
 
 
 def run_epochs(

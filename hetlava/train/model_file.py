@@ -75,6 +75,7 @@ def _to_plain(network: Network) -> dict[str, Any]:
                 "target": p.target,
                 "weights": torch.tensor(p.weights),
                 "grid": float(p.grid),
+                **({"message_bits": p.message_bits} if p.message_bits else {}),
             }
             for p in network.projections
         ],
@@ -123,12 +124,14 @@ def _to_population(plain: dict[str, Any]) -> Population:
 
 
 def _to_projection(plain: dict[str, Any]) -> Projection:
+    bits = plain.pop("message_bits", 0) if isinstance(plain, dict) else 0
     _check_keys(plain, ("source", "target", "weights", "grid"), "projection")
     return Projection(
         source=_check_type(plain["source"], str, "source"),
         target=_check_type(plain["target"], str, "target"),
         weights=_array(plain["weights"], "weights"),
         grid=_check_type(plain["grid"], float, "grid"),
+        message_bits=_check_type(bits, int, "message_bits"),
     )
 
 

@@ -13,6 +13,8 @@ from hetlava.arrays import AnyArray, Int, Int64
 from hetlava.events import Events
 from hetlava.train.spike_loops import list_nonzero
 
+LEVEL_BITS = 8  # of graded input; training takes it in units of 2**8, so that it is below a spike
+
 
 @dataclass(frozen=True, kw_only=True)
 class SpikeRows:
@@ -64,5 +66,12 @@ def rows_of_events(events: Events) -> SpikeRows:
         shape=(events.n_steps, events.n_samples, events.n_neurons),
         indptr=events.indptr,
         index=events.index,
-        value=np.zeros(0, np.float32),
+        value=heights(events),
     )
+
+
+def heights(events: Events) -> AnyArray:
+    """Return what each event counts, (n_events,) float32; nothing where each counts 1."""
+    if events.values is None:
+        return np.zeros(0, np.float32)
+    return events.values.astype(np.float32) * np.float32(2.0**-LEVEL_BITS)
