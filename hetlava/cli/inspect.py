@@ -13,6 +13,8 @@ MEASURED = "allen-tau"
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from hetlava.network import Population
+
 
 def inspect(
     what: Annotated[
@@ -28,6 +30,12 @@ def inspect(
     steps: Steps = None,
     readout: ReadOut = None,
     as_netx: AsNetx = False,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            help="model.pt: a picture (PNG) of its neurons' parameters before and after training."
+        ),
+    ] = None,
 ) -> None:
     """Print what is in a file (network, quantised network, recording) or in a data set.
 
@@ -42,7 +50,9 @@ def inspect(
     if path.exists():
         if split is not None:
             raise ValidationError(f"{what} is a file, of which there are no splits")
-        tables = _file_tables(path, NetOptions(dt, steps, readout, as_netx))
+        tables = _file_tables(path, NetOptions(dt, steps, readout, as_netx), figure)
+    elif figure is not None:
+        raise ValidationError(f"{what} is no model.pt, of which --figure draws the training")
     elif name in DATASETS:
         tables = _dataset_tables(what, split)
     elif what == MEASURED:
@@ -72,14 +82,16 @@ def _dataset_tables(name: str, split: str | None) -> "list[Table]":
     return dataset_tables([summarise(load(name, part)) for part in splits])
 
 
-def _file_tables(path: Path, options: NetOptions) -> "list[Table]":
+def _file_tables(path: Path, options: NetOptions, figure: Path | None) -> "list[Table]":
     from hetlava.cli.contents import read_any
+    from hetlava.network import Network
     from hetlava.quantised import CHIP_TABLE, QuantisedNetwork
     from hetlava.recording import Recording
     from hetlava.report.tables import budget_tables, network_table, projection_table, table
-    from hetlava.report.taus import membrane_taus, tau_table
+    from hetlava.report.taus import membrane_taus, tau_table, training_tables
 
     content = read_any(path, options)
+    before = _before_training(path, content, figure)
     if isinstance(content, Recording):
         rows = [
             (name, e.n_neurons, e.n_steps, e.n_samples, e.n_events)
@@ -90,8 +102,9 @@ def _file_tables(path: Path, options: NetOptions) -> "list[Table]":
     made = [network_table(content)]
     if isinstance(content, QuantisedNetwork):
         made.append(projection_table(content))
-    taus = membrane_taus(content)
-    if taus:
+    if before and isinstance(content, Network):
+        made += training_tables(before, content.populations)
+    elif taus := membrane_taus(content):
         made.append(tau_table(taus))
     notes = content.provenance if isinstance(content, QuantisedNetwork) else content.metadata
     if "budget" in notes:
@@ -101,3 +114,25 @@ def _file_tables(path: Path, options: NetOptions) -> "list[Table]":
     if plain:
         made.append(table("notes", ("key", "value"), plain))
     return made
+
+
+def _before_training(path: Path, content: object, figure: Path | None) -> "tuple[Population, ...]":
+    """Return the neurons before training, if a model's file keeps them, and draw them if asked."""
+    from hetlava.errors import ValidationError
+    from hetlava.network import Network
+
+    before: tuple[Population, ...] = ()
+    if isinstance(content, Network):
+        from hetlava.train.model_file import read_initial
+
+        before = read_initial(path)
+    if figure is not None:
+        if not isinstance(content, Network) or not before:
+            raise ValidationError(
+                f"{path}: does not keep its neurons as they were before training; --figure is for "
+                "a model.pt that hetlava train wrote, not resumed with --qat"
+            )
+        from hetlava.report.parameter_figure import draw_parameters
+
+        draw_parameters(figure, before, content.populations)
+    return before

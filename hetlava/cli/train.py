@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from hetlava.network import Network
     from hetlava.train.config import TrainConfig
 
 TAU = (
@@ -254,7 +255,7 @@ def _train(
 ) -> None:
     from rich.console import Console
 
-    from hetlava.cli.training import fit_with_progress, summary
+    from hetlava.cli.training import fit_with_progress, summary, what_was_drawn
     from hetlava.datasets import load
     from hetlava.datasets.cache import Cache
     from hetlava.errors import DataError
@@ -266,6 +267,7 @@ def _train(
     cache = None if cache_folder is None else Cache(cache_folder)
     recordings = load(config.dataset, "train", cache), load(config.dataset, "test", cache)
     checkpoint = out.with_name(out.name + ".ckpt")
+    started: list[Network] = []
     with joined(config.device) as team:
         console = Console(quiet=not team.writes)
         try:
@@ -278,11 +280,12 @@ def _train(
                 resume=resume,
                 team=team,
                 cache=cache,
+                on_start=started.append,
             )
         except KeyboardInterrupt:
             console.print(f"stopped; {checkpoint} is kept, go on with --resume", markup=False)
             raise
         if team.writes:
-            write_model(out, network)
+            write_model(out, network, what_was_drawn(started, config, resume))
     console.print(summary(network, last))
     console.print(f"wrote {out}; next: hetlava export {out}", markup=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """What ``hetlava train`` shows while it trains and when it is done; loaded on demand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from hetlava.train.config_file import merged, read_config_file
 from hetlava.train.distributed import ALONE, Team
 from hetlava.train.fit import fit
 from hetlava.train.metrics import EpochMetrics, MetricsLog
-from hetlava.train.model_file import is_model, read_model
+from hetlava.train.model_file import initial_extras, is_model, read_model
 
 
 def chosen_config(
@@ -76,6 +76,12 @@ def _config_behind(path: Path) -> TrainConfig:
     return read_config(path)
 
 
+def what_was_drawn(started: list[Network], config: TrainConfig, resume: bool) -> dict[str, Any]:
+    """Return what a model file keeps of the network before training, empty if that is not known."""
+    # a resumed run cannot tell whether it began with another network
+    return {} if not started or (resume and config.qat) else initial_extras(started[0])
+
+
 def network_or_checkpoint(path: Path) -> Network | Path:
     """Return the network of a model file; a checkpoint as it is."""
     return read_model(path) if is_model(path) else path
@@ -91,6 +97,7 @@ def fit_with_progress(
     resume: bool = False,
     team: Team = ALONE,
     cache: Cache | None = None,
+    on_start: Callable[[Network], None] = lambda network: None,
 ) -> tuple[Network, EpochMetrics | None]:
     """Train with bars for epochs and batches, a line per epoch and metrics.jsonl.
 
@@ -136,6 +143,7 @@ def fit_with_progress(
                 resume=resume,
                 on_batch=on_batch,
                 on_epoch=on_epoch,
+                on_start=on_start,
                 team=team,
                 cache=cache,
             )

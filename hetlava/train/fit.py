@@ -40,6 +40,7 @@ def fit(
     resume: bool = False,
     on_batch: OnBatch = lambda done, n_batches: None,
     on_epoch: OnEpoch = lambda metrics: None,
+    on_start: Callable[[Network], None] = lambda network: None,
     team: Team = ALONE,
     cache: Cache | None = None,
 ) -> Network:
@@ -57,6 +58,9 @@ def fit(
         Go on from ``checkpoint``; the result is that of a run that was never stopped.
     on_batch : function of (batches done, batches of the epoch)
     on_epoch : function of EpochMetrics
+    on_start : function of Network
+        Given the network before training; a resumed run draws it again, and cannot know a
+        ``start`` that it had.
     team : Team
         The processes that train together, see :mod:`hetlava.train.distributed`; the first of them
         writes.
@@ -86,6 +90,7 @@ def fit(
             start = trained_network(start, data, train.n_classes)
         net = on_dies(build(config, data, train.n_classes, start), config)
         net = net.to(choose_device(config.device))
+        on_start(net.to_network(config.n_steps, {}))
         files = (checkpoint, resume)
         run_epochs(net, config, (data, held_out), files, on_batch, on_epoch, team)
         network = net.to_network(config.n_steps, _provenance(config))

@@ -15,6 +15,7 @@ from hetlava.train.torch_file import read_torch, write_torch
 FORMAT = "hetlava.model"
 VERSION = 1
 MODELS: Mapping[str, type[CubaLI]] = {"CubaLI": CubaLI, "CubaLIF": CubaLIF}
+INITIAL = "initial"  # the extras' key of the neurons before training
 PLAIN = ("dt", "n_inputs", "n_steps", "output", "readout", "discretisation", "reset")
 
 
@@ -52,6 +53,33 @@ def read_model(path: Path) -> Network:
         raise FormatError(f"{path}: the network lacks {error}") from error
     except (AttributeError, TypeError, ValidationError) as error:
         raise FormatError(f"{path}: not a valid network: {error}") from error
+
+
+def initial_extras(network: Network) -> dict[str, Any]:
+    """Return extras that keep the neurons of a network before training."""
+    return {INITIAL: [_population_to_plain(p) for p in network.populations]}
+
+
+def read_initial(path: Path) -> tuple[Population, ...]:
+    """Read the neurons that :func:`initial_extras` kept; none if a file keeps none.
+
+    Raises
+    ------
+    DataError, FormatError
+        As :func:`read_model`, and if they are not those of the network's populations.
+    """
+    content = read_torch(Path(path), FORMAT, VERSION)
+    try:
+        network = _to_network(content["network"])
+        found = _each(content.get("extras", {}).get(INITIAL, []), _to_population)
+    except KeyError as error:
+        raise FormatError(f"{path}: the network lacks {error}") from error
+    except (AttributeError, TypeError, ValidationError) as error:
+        raise FormatError(f"{path}: not a valid network before training: {error}") from error
+    sizes = [[(p.name, p.neurons.n) for p in kept] for kept in (network.populations, found)]
+    if found and sizes[0] != sizes[1]:
+        raise FormatError(f"{path}: keeps neurons before training of other populations: {sizes[1]}")
+    return found
 
 
 def is_model(path: Path) -> bool:
