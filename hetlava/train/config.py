@@ -1,9 +1,7 @@
 """What a training run is asked for: one frozen record, and what suits each data set."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from hetlava.datasets import base_name, defaults
@@ -15,6 +13,7 @@ from hetlava.errors import ValidationError
 from hetlava.hardware.mismatch_presets import find_mismatch
 from hetlava.heterogeneity import parse
 from hetlava.train.declared import declared_by
+from hetlava.train.presets import NORSE_PRESETS, PRESETS, READOUT_PRESETS
 from hetlava.train.regularisers import regulariser_text
 
 LearnTau = Literal["neuron", "layer", "none"]
@@ -261,41 +260,6 @@ class TrainConfig:
                 getattr(self, name),
                 f"{usual}; --norse has others",
             )
-
-
-# chosen by the accuracy on every fifth training sample, held out from the fit; the surrogate of
-# norse was chosen while its test accuracy was seen
-PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "digits": {"epochs": 15},
-        "nmnist": {
-            "dt": 5e-3,
-            "n_steps": 60,
-            "lr": 3e-3,
-            "epochs": 80,
-            "half_life": 20.0,
-            "image": (2, 34, 34),
-            "shift": 2,
-            "drop": 0.2,
-        },
-        "cochlea-digits": {
-            "hidden": (256,),
-            "lr": 3e-3,
-            "half_life": 8.0,
-            "drop": 0.2,
-            "augment": ("channel-shift:20",),
-        },
-    }
-)
-
-
-# what only the cells of norse can do, chosen in the same way
-NORSE_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {"cochlea-digits": {"recurrent": True, "readout": "mean"}}
-)
-
-# a maximum learns at one step of each sample: at the others' rate one seed in two stays behind
-READOUT_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"max-over-time": {"lr": 3e-3}})
 
 
 def config_for(dataset: str, **asked: Any) -> TrainConfig:

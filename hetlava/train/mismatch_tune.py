@@ -27,13 +27,14 @@ from hetlava.hardware.mismatch import Mismatch
 from hetlava.network import Network, Plain
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.recording import Recording
-from hetlava.train.config import PRESETS, TrainConfig
+from hetlava.train.config import TrainConfig
 from hetlava.train.fit import OnEpoch, binned, run_epochs, threads
 from hetlava.train.log_tau import Taus
 from hetlava.train.loop import OnBatch
 from hetlava.train.mismatch_layers import torch_network
 from hetlava.train.mismatch_net import SURROGATE, MismatchNet, WrappedNet
 from hetlava.train.nets import TrainableNet, as_tensor
+from hetlava.train.presets import PRESETS
 from hetlava.train.spike_rows import SpikeRows
 
 RATE = 0.3  # of the learning rate that the data set's preset trains with
