@@ -28,7 +28,7 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     WORDS,  # of 64 spikes
     FIRST_WIRE,  # of those that lead here
     LAST_WIRE,
-    FAN_OUT_AT,  # synapses of each neuron
+    FAN_OUT_AT,  # synapses of each neuron; none where there are none
     START,  # first step that the neurons take
     RESET_EVERY,  # steps, 0 for never
     RESET_AT,  # remainder of the step, counted from 1, before which there is a reset

@@ -20,13 +20,14 @@ VECTOR = 8  # words that are added at once
 class Runs(NamedTuple):
     """What an event of input neuron ``j`` adds.
 
-    ``pixel[j] = (to, of, phase)``: for every run r in ``first[phase] .. first[phase + 1]`` the
+    ``pixel[j] = (to, kind)`` and ``kinds[kind] = (first, end, of)``: for every run r in
+    ``first .. end - 1`` the
     words ``weights[of + from_[r]:]`` are added to ``sums[to + to_[r]:]``, ``length[r]`` of them, a
     multiple of 8.
     """
 
-    pixel: Int  # (n_pre, 3)
-    first: Int64
+    pixel: Int  # (n_pre, 2)
+    kinds: Int64  # (n_phases * n_channels, 3), by phase and channel of the input
     to: Int64
     of: Int64
     length: Int64
@@ -66,8 +67,8 @@ def runs(kernel: QuantisedConvolution, place: Place, shift: int) -> Runs:
         tables.append(np.concatenate([np.zeros((len(words), 0), np.int32), *parts], axis=1))
     within = [np.cumsum([0, *length[a:b]])[:-1] for a, b in zip(first, first[1:], strict=False)]
     return Runs(
-        pixel=_pixels(kernel, place, tables),
-        first=np.array(first, np.int64),
+        pixel=_pixels(kernel, place),
+        kinds=_kinds(kernel, first, tables),
         to=np.array(to, np.int64),
         of=np.concatenate([np.zeros(0, np.int64), *within]).astype(np.int64),
         length=np.array(length, np.int64),
@@ -94,8 +95,18 @@ def _joined(steps: list[_Step], whole: bool) -> list[list[_Step]]:
     return [[step for _, step in run] for _, run in numbered]
 
 
-def _pixels(kernel: QuantisedConvolution, place: Place, tables: list[AnyArray]) -> Int:
-    """Return where each input neuron adds, where its weights begin, and its phase."""
+def _kinds(kernel: QuantisedConvolution, first: list[int], tables: list[AnyArray]) -> Int64:
+    """Return for each phase and channel its runs, and where its weights begin."""
+    channel = np.arange(kernel.input_shape[0])
+    starts = np.cumsum([0, *(t.size for t in tables)])
+    return np.concatenate([
+        np.stack(np.broadcast_arrays(a, b, start + channel * table.shape[1]), axis=1)
+        for a, b, start, table in zip(first[:-1], first[1:], starts[:-1], tables, strict=True)
+    ]).astype(np.int64)  # fmt: skip
+
+
+def _pixels(kernel: QuantisedConvolution, place: Place) -> Int:
+    """Return where each input neuron adds, and of which phase and channel it is."""
     per_out = kernel.weights.shape[0] // kernel.groups
     c, y, x = np.unravel_index(np.arange(kernel.shape[1]), kernel.input_shape)
     (top, _), (left, _) = kernel.padding
@@ -104,6 +115,4 @@ def _pixels(kernel: QuantisedConvolution, place: Place, tables: list[AnyArray]) 
     group = c // kernel.weights.shape[1]
     to = place.lead + base_y * place.row + base_x * kernel.output_shape[0] + group * per_out
     phase = phase_y * kernel.stride[1] + phase_x
-    starts = np.cumsum([0, *(t.size for t in tables)])[:-1]
-    widths = np.array([t.shape[1] for t in tables])
-    return np.stack([to, starts[phase] + c * widths[phase], phase], axis=1).astype(np.int32)
+    return np.stack([to, phase * kernel.input_shape[0] + c], axis=1).astype(np.int32)

@@ -134,9 +134,9 @@ def add_synops(sources, run, synops):
         fan_out, rows, events = (
             sources[q, col.FAN_OUT_AT], sources[q, col.LIST_ROWS_AT], sources[q, col.LIST_AT]
         )  # fmt: skip
-        for sample in range(run[col.N_SAMPLES]):
+        for sample in range(run[col.N_SAMPLES] if fan_out else 0):
             row, total = sample * run[col.N_STEPS], np.int64(0)
             stop = vec.read_int64(rows, row + run[col.N_STEPS])
             for e in range(vec.read_int64(rows, row), stop):
-                total += vec.read_int64(fan_out, np.int64(vec.read_int32(events, e)))
+                total += vec.read_int32(fan_out, np.int64(vec.read_int32(events, e)))
             synops[sample] += total

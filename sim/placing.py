@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import Int64
+from hetlava.arrays import Int
 from hetlava.convolution import QuantisedConvolution, Shape
 from hetlava.synapses import QuantisedSynapses
 
@@ -29,7 +29,7 @@ class Place(NamedTuple):
     """
 
     size: int
-    where: Int64  # (n,)
+    where: Int  # (n,)
     chunk: int
     lead: int = 0
     tail: int = 0
@@ -63,10 +63,10 @@ def place(n: int, wires: Sequence[QuantisedSynapses], sparse: Sequence[bool]) ->
         return _image(n, kernels)
     size = padded(n)
     if any(sparse):
-        return Place(size, np.arange(n), min(size, SPARSE_CHUNK))
+        return Place(size, np.arange(n, dtype=np.int32), min(size, SPARSE_CHUNK))
     sources = sum(w.shape[1] for w in wires)
     fit = CHUNK_BYTES // max(1, sources) // TILE * TILE
-    return Place(size, np.arange(n), min(max(TILE, fit), CHUNK_MAX, size))
+    return Place(size, np.arange(n, dtype=np.int32), min(max(TILE, fit), CHUNK_MAX, size))
 
 
 def _image(n: int, kernels: Sequence[QuantisedConvolution]) -> Place:
@@ -74,11 +74,11 @@ def _image(n: int, kernels: Sequence[QuantisedConvolution]) -> Place:
     channels, height, width = shape
     reach = Reach(*np.max([reach_of(k) for k in kernels if k.output_shape == shape], axis=0))
     row = (width + max(reach.left, reach.right)) * channels
-    c, y, x = np.unravel_index(np.arange(n), shape)
+    c, y, x = np.unravel_index(np.arange(n, dtype=np.int32), shape)
     size = padded(height * row)
     return Place(
         size=size,
-        where=y * row + x * channels + c,
+        where=(y * row + x * channels + c).astype(np.int32),
         chunk=size,
         lead=reach.top * row + reach.left * channels,
         tail=reach.bottom * row + reach.right * channels + LANES,

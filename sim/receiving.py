@@ -238,14 +238,14 @@ def _add_one(target, at, x):
 
 @called
 def _add_kernel(wires, w, target, start, stop, graded):
-    pixel, first = wires[w, col.TABLES + 0], wires[w, col.TABLES + 1]
+    pixel, kinds = wires[w, col.TABLES + 0], wires[w, col.TABLES + 1]
     to, of, length = wires[w, col.TABLES + 2], wires[w, col.TABLES + 3], wires[w, col.TABLES + 4]
     for e in range(start, stop):
-        k = 3 * np.int64(vec.read_int32(wires[w, col.NOW_AT], e))
+        k = 2 * np.int64(vec.read_int32(wires[w, col.NOW_AT], e))
         a = target + WORD * np.int64(vec.read_int32(pixel, k))
-        b = wires[w, col.TABLES + 5] + WORD * np.int64(vec.read_int32(pixel, k + 1))
-        phase = np.int64(vec.read_int32(pixel, k + 2))
-        for r in range(vec.read_int64(first, phase), vec.read_int64(first, phase + 1)):
+        kind = 3 * np.int64(vec.read_int32(pixel, k + 1))
+        b = wires[w, col.TABLES + 5] + WORD * vec.read_int64(kinds, kind + 2)
+        for r in range(vec.read_int64(kinds, kind), vec.read_int64(kinds, kind + 1)):
             at, weights = a + WORD * vec.read_int64(to, r), b + WORD * vec.read_int64(of, r)
             if graded:
                 value = vec.read_int32(wires[w, col.NOW_VALUES_AT], e)

@@ -55,7 +55,7 @@ class Prepared:
     graded : int64
         1 for each source whose spikes have sizes that matter; 0 for the input.
     rest : tuple of (slots, size) int32
-        State of every population before the first step.
+        State of every population before the first step; no slots where all is 0.
     state_words : int
         Words that the state of one sample takes.
     scratch_bytes : (5,) int64
@@ -153,8 +153,9 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         row[col.PLAIN] = b - a == 1 and _is_plain(row, table[a])
     for q, name in enumerate((INPUT, *names)):
         leaving = [wire for wire in wires if wire.source == name]
-        fans = sum((w.fan_out() for w in leaving), np.zeros(int(sources[q, col.WIDTH]), np.int64))
-        sources[q, col.FAN_OUT_AT] = keep.address(fans)
+        if leaving:
+            fans = np.sum([w.fan_out() for w in leaving], axis=0, dtype=np.int32)
+            sources[q, col.FAN_OUT_AT] = keep.address(fans)
         delays = [int(w.delays.max()) for w in leaving if w.delays is not None]
         in_loop = any(name in group and _loops(group, wires) for group in groups)
         sources[q, col.HISTORY] = 1 + max(delays) if delays else int(in_loop)
@@ -267,9 +268,11 @@ def _populations(
         row[col.U_SLOT], row[col.V_SLOT] = made.probes
         row[col.OPTION : col.OPTION + len(made.options)] = made.options
         row[col.PARAMETERS_AT] = keep.address(_by_place(made.words, at, made.silent))
-        rest.append(_by_place(made.rest, at, ()))
-        if np.any(rest[-1]):
+        if any(map(np.any, made.rest)):
+            rest.append(_by_place(made.rest, at, ()))
             row[col.REST_AT] = keep.address(rest[-1])
+        else:
+            rest.append(np.zeros((0, at.size), np.int32))
         row[col.START], row[col.RESET_EVERY] = p.start, p.reset_interval
         row[col.RESET_AT] = p.reset_offset % max(1, p.reset_interval)
     return tuple(rest)
@@ -286,7 +289,7 @@ def _place(keep: _Keeper, row: Int64, at: Place) -> None:
     if not at.straight:
         neuron = np.full(at.size, -1, np.int32)
         neuron[at.where] = np.arange(len(at.where))
-        row[col.WHERE_AT] = keep.address(at.where.astype(np.int32))
+        row[col.WHERE_AT] = keep.address(at.where)
         row[col.NEURON_AT] = keep.address(neuron)
 
 
