@@ -154,7 +154,7 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
     for q, name in enumerate((INPUT, *names)):
         leaving = [wire for wire in wires if wire.source == name]
         if leaving:
-            fans = np.sum([w.fan_out() for w in leaving], axis=0, dtype=np.int32)
+            fans: Int = np.sum([w.fan_out() for w in leaving], axis=0).astype(np.int32)
             sources[q, col.FAN_OUT_AT] = keep.address(fans)
         delays = [int(w.delays.max()) for w in leaving if w.delays is not None]
         in_loop = any(name in group and _loops(group, wires) for group in groups)
