@@ -99,7 +99,7 @@ def _unrepresentable(p: Population, dt: float) -> list[Violation]:
     if not isinstance(neurons, CubaLIF):
         text = "integrators without spikes, the chip has none"
         return [Violation(p.name, neurons.n, text, "read out spikes")]
-    cure = "shift v_threshold and v_leak by v_reset and train with 0"
+    cure = "the chip subtracts its threshold; train with --reset 0V"
     found = [*outside(f"{p.name}.v_reset [V]", neurons.v_reset, 0, 0, cure)]
     for name in ("tau_mem", "tau_syn"):
         cure = "train with longer ones, or a smaller dt"

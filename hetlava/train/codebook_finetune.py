@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from hetlava.datasets.recordings import Recordings
+from hetlava.declaration_text import by_parameter, written
+from hetlava.declarations import TIMES
 from hetlava.errors import ValidationError
 from hetlava.network import Network, Plain
 from hetlava.quantised import QuantisedNetwork
@@ -19,7 +21,9 @@ from hetlava.train.config import TrainConfig
 from hetlava.train.fit import OnEpoch, binned, choose_device, run_epochs, threads
 from hetlava.train.loop import OnBatch
 from hetlava.train.rebuild import config_of, rebuild
+from hetlava.train.regularisers import L2, parse_regulariser
 from hetlava.train.shared_words import Pairs, settle, share_words
+from hetlava.units import format_number
 
 RATE = 0.25  # of the rates that the network was trained with, to begin with
 
@@ -110,14 +114,31 @@ def finetune(
 
 
 def tuned_config(config: TrainConfig, tuning: FineTuning) -> TrainConfig:
-    """Return the training run that fine-tuning is: slower, shorter, otherwise the same."""
+    """Return the training run that fine-tuning is: slower, shorter, otherwise the same.
+
+    Shared words are learned as logarithms, whatever time constants were learned as.
+    """
+    rates = {
+        name: format_number(float(rate) * tuning.rate)
+        for name, rate in by_parameter("lr_of", config.lr_of).items()
+        if config.heterogeneity[name].space in ("log-tau", "linear")
+    }
+    # words begin elsewhere than the time constants that such a penalty held where they were
+    kept = [text for text in config.regularise if not _holds_taus(text)]
     return replace(
         config,
         epochs=tuning.epochs,
         lr=config.lr * tuning.rate,
         lr_tau=config.lr_tau * tuning.rate,
+        lr_of=written(rates),
+        regularise=tuple(kept),
         half_life=max(tuning.epochs / 2, 1.0),
     )
+
+
+def _holds_taus(text: str) -> bool:
+    penalty = parse_regulariser(text)
+    return isinstance(penalty, L2) and penalty.parameter in TIMES
 
 
 def pairs_of(net: Network, shared: QuantisedNetwork, name: str) -> Pairs:

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hetlava.chips import LOIHI2
 from hetlava.errors import FormatError
 from hetlava.events import from_dense
+from hetlava.hardware.core_sharing import Sharing, quantise_sharing
 from hetlava.sim import floating
 from hetlava.train.building import build
+from hetlava.train.codebook_finetune import FineTuning, finetune, tuned_config
 from hetlava.train.config import TrainConfig
 from hetlava.train.fit import binned, fit
 from hetlava.train.rebuild import rebuild
@@ -86,6 +89,35 @@ def test_a_checkpoint_of_another_architecture_is_refused(bars, tmp_path):
     net = build(replace(CONFIG, learn=(), regularise=()), binned(bars[0], CONFIG), 3)
     with pytest.raises(FormatError, match="another architecture: .*layers.0.potentials"):
         checkpoint.restore(path, saved, net, None)
+
+
+def test_a_checkpoint_from_before_an_option_is_gone_on_from(bars, tmp_path):
+    import torch
+
+    config = TrainConfig(
+        dataset="bars", dt=1e-3, n_steps=20, trainer="norse", hidden=(6,), epochs=1
+    )
+    path = tmp_path / "model.pt.ckpt"
+    fit(config, bars[0], checkpoint=path)
+    saved = torch.load(path, weights_only=True)
+    for name in ("rest", "reset", "learn", "space", "clip", "lr_of"):
+        del saved["config"][name]
+    torch.save(saved, path)
+
+    longer = replace(config, epochs=2)
+    assert fit(longer, bars[0], checkpoint=path, resume=True) == fit(longer, bars[0])
+
+
+def test_decays_learned_in_another_space_are_shared_and_tuned(bars):
+    config = replace(CONFIG, lr_of=("tau_mem=0.001", "threshold=0.02"))
+    net = fit(config, bars[0])
+    shared = quantise_sharing(net, LOIHI2, None, Sharing(k=4))
+
+    tuned = finetune(net, shared, bars[0], FineTuning(epochs=1))
+
+    for p in tuned.populations:
+        assert np.unique(np.stack([p.neurons.tau_mem, p.neurons.tau_syn]), axis=1).shape[1] <= 4
+    assert tuned_config(config, FineTuning(epochs=1)).lr_of == ("threshold=0.005",)
 
 
 @pytest.mark.parametrize("readout", ["max-over-time", "spike-count"])
