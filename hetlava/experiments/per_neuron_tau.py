@@ -1,11 +1,11 @@
 """A membrane time constant per neuron against one per layer, as Pazderka (2024).
 
-What differs from the poster's parametric LIF: neurons have a synaptic time constant too, constant
-for those that are compared but learned as the membrane's is; they are reset to zero through which
-no gradient flows; time constants are learned as logarithms, not logits; layers are dense, not
-convolutions with batch normalisation; and the data is N-MNIST, for DVS128 Gesture is not open to
-every test. The penalty is the poster's: lambda times the variance of a layer's time constants in
-steps, layers summed.
+As in the parametric LIF, only membrane time constants are learned, as ``logit(dt / tau)``. What
+differs from the poster's: a short synaptic time constant stands before the membrane; a reset passes
+no gradient; a time constant is that of an exact decay; layers are dense, not convolutions with
+batch normalisation; and the data is N-MNIST, for DVS128 Gesture is not open to every test. The
+penalty is the poster's: lambda times the variance of a layer's time constants in steps, layers
+summed.
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,8 @@ def base(options: Options) -> Trial:
         epochs=10 if small else 200,
         lr=3e-3,
         lr_tau=0.01,
+        learn=("tau_syn=fixed",),
+        space=("tau_mem=logit",),
         half_life=10.0 if small else 64.0,
         device=cast(Device, options.device),
     )

@@ -32,3 +32,21 @@ PER_NEURON_SOURCE = (
 PER_NEURON: Mapping[str, str] = MappingProxyType(
     {"layer": "95.5", "neuron": "95.1", "variance:0.01": "95.8", "variance:0.1": "96.2"}
 )
+POTENTIALS_SOURCE = "the same paper's supplement, table 5, SHD, full size"
+# {time constants: {configuration of one potential: accuracies for threshold, rest, reset}}
+POTENTIALS: Mapping[str, Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        "HomStd": {
+            "HomStd": ("72.8 ± 3.4", "72.8 ± 3.4", "72.8 ± 3.4"),
+            "HetStd": ("71.1 ± 2.3", "69.9 ± 2.3", "70.8 ± 3.3"),
+            "HomHet": ("73.7 ± 2.8", "71.6 ± 3.1", "70.5 ± 3.7"),
+            "HetHet": ("73.2 ± 2.8", "72.0 ± 2.6", "69.4 ± 3.8"),
+        },
+        "HetHet": {
+            "HomStd": ("78.9 ± 2.0", "78.9 ± 2.0", "78.9 ± 2.0"),
+            "HetStd": ("79.2 ± 2.9", "74.8 ± 4.9", "79.1 ± 2.7"),
+            "HomHet": ("79.1 ± 1.8", "76.1 ± 3.3", "76.4 ± 2.7"),
+            "HetHet": ("79.2 ± 2.8", "74.9 ± 6.6", "75.4 ± 6.6"),
+        },
+    }
+)

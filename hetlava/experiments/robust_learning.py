@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from hetlava.experiments.plans import Options, Outcomes, Picture, Row, Sheet, of_part
+from hetlava.experiments.potentials import potential_rows, potential_sheet
 from hetlava.experiments.robust_pictures import accuracies, mistuning, tau_histograms, time_scales
 from hetlava.experiments.robust_plan import main_rows, mistuning_rows, time_scale_rows
 from hetlava.experiments.robust_tables import main_sheets, mistuning_sheet, time_scale_sheet
@@ -11,7 +12,12 @@ from hetlava.experiments.robust_tables import main_sheets, mistuning_sheet, time
 DATASETS = ("interval", "nmnist", "cochlea-digits", "digits", "mnist", "fashion-mnist", "shd",
             "ssc", "dvs-gesture")  # fmt: skip
 ROWS: Mapping[str, Callable[[Options, Outcomes], list[Row]]] = MappingProxyType(
-    {"main": main_rows, "time-scale": time_scale_rows, "mistuning": mistuning_rows}
+    {
+        "main": main_rows,
+        "time-scale": time_scale_rows,
+        "mistuning": mistuning_rows,
+        "potentials": potential_rows,
+    }
 )
 PARTS = tuple(ROWS)
 
@@ -30,6 +36,8 @@ def sheets(options: Options, rows: Sequence[Row], outcomes: Outcomes) -> list[Sh
         found.append(time_scale_sheet(scaled, outcomes))
     if mistuned := of_part(rows, "mistuning"):
         found.append(mistuning_sheet(options, mistuned, outcomes))
+    if others := of_part(rows, "potentials"):
+        found.append(potential_sheet(options, others, outcomes))
     return found
 
 

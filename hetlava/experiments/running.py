@@ -96,7 +96,9 @@ def _taus(net: TrainableNet) -> list[dict[str, list[float]]]:
 
 
 def _variances(net: TrainableNet) -> list[float]:
-    return [float((taus.mem / net.dt).var()) for taus in net.taus()]
+    steps = [taus.mem / net.dt for taus in net.taus()]
+    # from the first one on: the mean of equal values may be rounded away from them
+    return [float((tau - tau[0]).var()) for tau in steps]
 
 
 def _history_file(checkpoint: Path) -> Path:

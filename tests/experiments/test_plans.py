@@ -89,6 +89,21 @@ def test_published_numbers_stand_beside_their_data_set():
     assert {r.published for r in robust_learning.plan(options(), {})} == {""}
 
 
+def test_one_potential_at_a_time_is_drawn_or_learned_within_half_a_threshold(outcomes_of):
+    rows, _ = outcomes_of(robust_learning.plan, options(parts=("potentials",), scale="paper"))
+    assert len(rows) == 2 + 2 * 3 * 3
+    configs = {row.label: row.trials[0].config for row in rows}
+    assert configs["HomStd: threshold HetStd"].threshold == "uniform:2V,6V"
+    assert configs["HetHet: rest HomHet"].rest == 0
+    assert configs["HetHet: rest HomHet"].learn == ("rest=neuron",)
+    assert configs["HetHet: reset HetHet"].clip == ("reset=-2V,2V",)
+    for label, config in configs.items():
+        moved = {config.threshold != 4, config.rest != 0, config.reset != 0}
+        assert moved == {True, False} or "HomHet" in label or "alike" in label
+    published = {row.label: row.published for row in rows}
+    assert published["HetHet: rest HomHet"] == "76.1 ± 3.3"
+
+
 @pytest.mark.parametrize("dataset", SMALL)
 def test_every_small_setting_can_be_trained(dataset):
     trial = base_trial(options(dataset))
@@ -116,6 +131,9 @@ def test_penalties_of_the_poster_are_those_of_the_rows():
         (), (), ("variance:0.01",), ("variance:0.1",),
     ]  # fmt: skip
     assert [row.trials[0].config.learn_tau for row in rows] == ["layer", *["neuron"] * 3]
+    declared = rows[1].trials[0].config.heterogeneity
+    assert (declared.tau_mem.space, declared.tau_mem.learned) == ("logit", True)
+    assert not declared.tau_syn.learned
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
