@@ -5,7 +5,8 @@ Beside every heterogeneous network stands the homogeneous one of the same mean t
 * *main*: {Hom, Het} at the start x {Std, Het} training. What is Hom has the mean of what Het draws.
   Four more rows have the mean, or the geometric mean, of what training made of HomHet and of
   HetHet, seed by seed: few very slow neurons move the former far from where most are.
-* *time-scale*: trained on recordings stretched by one factor, tested on others.
+* *time-scale*: trained on recordings stretched by one factor, tested on others; of the paper's
+  size, by a factor drawn for every recording too.
 * *mistuning*: only weights learn, at time constants too short or too long by a factor, of one
   value, gamma-distributed, log-normal with the gamma's mode and four times its deviation, or with
   5 % of the neurons at 100 ms; the last two have other means, and their own homogeneous rows.
@@ -27,6 +28,7 @@ TAU_MEM, TAU_SYN = 20e-3, 10e-3  # [s]
 SHAPE = 3.0  # of the gamma distribution
 TEST_SCALES = (0.5, 1.0, 2.0, 4.0)
 TRAIN_SCALES = {"small": (1.0, 2.0), "paper": (0.5, 1.0, 2.0, 4.0)}
+OCTAVES = 0.5  # standard deviation of the logarithm of a time scale drawn for every recording
 FACTORS = {"small": (0.25, 1.0, 4.0), "paper": (0.25, 0.5, 1.0, 2.0, 4.0)}
 WIDER = 4.0  # the log-normal's standard deviation, in the gamma's
 SLOW, SLOW_SHARE = 100e-3, 0.05  # [s], and of the neurons
@@ -114,13 +116,17 @@ def tested(options: Options) -> Trial:
 def time_scale_rows(options: Options, outcomes: Outcomes) -> list[Row]:
     """Return a row for every configuration and training scale."""
     base = tested(options)
+    bases = {f"{scale:g}": replace(base, scale=scale) for scale in TRAIN_SCALES[options.scale]}
+    if options.scale == "paper":
+        any_scale = replace(base.config, augment=(f"time-scale:{OCTAVES:g}",))
+        bases[f"2^N(0, {OCTAVES:g})"] = replace(base, config=any_scale)
     return [
         Row(
             part="time-scale",
-            label=f"{name}, trained at {scale:g}",
-            trials=configuration(name, replace(base, scale=scale), options),
+            label=f"{name}, trained at {said}",
+            trials=configuration(name, changed, options),
         )
-        for scale in TRAIN_SCALES[options.scale]
+        for said, changed in bases.items()
         for name in CONFIGURATIONS
     ]
 

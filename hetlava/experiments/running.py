@@ -15,7 +15,14 @@ from hetlava.sweep import Run
 from hetlava.train.building import build
 from hetlava.train.checkpoint import read_checkpoint
 from hetlava.train.config import TrainConfig
-from hetlava.train.fit import binned, choose_device, on_dies, run_epochs, threads
+from hetlava.train.fit import (
+    binned,
+    choose_device,
+    on_dies,
+    run_epochs,
+    threads,
+    training_data,
+)
 from hetlava.train.loop import evaluate
 from hetlava.train.metrics import EpochMetrics
 from hetlava.train.nets import TrainableNet
@@ -53,7 +60,7 @@ def _trained(trial: Trial, checkpoint: Path | None) -> dict[str, Any]:
     config = replace(trial.config, n_steps=steps_at_scale(trial.config.n_steps, trial.scale))
     source = recordings(config.dataset, "train", trial.coarse, trial.n_train)
     test = recordings(config.dataset, "test", trial.coarse, trial.n_test)
-    data = binned(at_scale(source, trial.scale), config)
+    data = training_data(at_scale(source, trial.scale), config)
     # what is classified after every epoch is as slow or fast as what is learned from
     watched = binned(at_scale(test, trial.scale), config)
     net = on_dies(build(config, data, source.n_classes), config).to(choose_device(config.device))

@@ -12,6 +12,7 @@ from hetlava.errors import FormatError, ValidationError
 from hetlava.sweep import Run
 from hetlava.train.config import TrainConfig
 
+OF_SENSORS = ("spatial-jitter", "channel-shift")  # augmentations that go by the data's own channels
 TASK = "trial-1"  # to be counted up when the same trial comes to give another result
 
 
@@ -46,6 +47,9 @@ class Trial:
             least = 1 if name == "coarse" else 0
             if getattr(self, name) < least:
                 raise ValidationError(f"{name} is {getattr(self, name)}, expected at least {least}")
+        moved = [text for text in self.config.augment if text.startswith(OF_SENSORS)]
+        if moved and self.coarse > 1:
+            raise ValidationError(f"augment {moved[0]}: not with channels that are merged")
         if not self.test_scales:
             raise ValidationError("a trial without a test says nothing; give a test scale")
 

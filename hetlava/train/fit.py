@@ -79,12 +79,7 @@ def fit(
         If lava-dl or norse, whichever is asked for, is not installed.
     """
     with threads(config.threads):
-        data = binned(train, config, cache)
-        if config.augment:
-            data = replace(data, loader=_loader(train, config))
-        graded = data.spikes.values is not None
-        if graded:
-            check_config(config)
+        data = training_data(train, config, cache)
         held_out = None if test is None else binned(test, config, cache)
         if isinstance(start, Path):
             start = trained_network(start, data, train.n_classes)
@@ -94,7 +89,7 @@ def fit(
         files = (checkpoint, resume)
         run_epochs(net, config, (data, held_out), files, on_batch, on_epoch, team)
         network = net.to_network(config.n_steps, _provenance(config))
-        return for_levels(network) if graded else network
+        return network if data.spikes.values is None else for_levels(network)
 
 
 def run_epochs(
@@ -192,6 +187,22 @@ def binned(recordings: Recordings, config: TrainConfig, cache: Cache | None = No
     else:
         spikes = cache.binned(recordings, config.dt, config.n_steps)
     return Labelled(spikes, recordings.labels)
+
+
+def training_data(
+    recordings: Recordings, config: TrainConfig, cache: Cache | None = None
+) -> Labelled:
+    """Return the spikes of a training run, and what augments them if it asks for that.
+
+    Raises
+    ------
+    ValidationError
+        If there are none, or they are graded and the run cannot take that.
+    """
+    data = binned(recordings, config, cache)
+    if data.spikes.values is not None:
+        check_config(config)
+    return replace(data, loader=_loader(recordings, config)) if config.augment else data
 
 
 def _loader(recordings: Recordings, config: TrainConfig) -> Loader:

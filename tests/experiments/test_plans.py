@@ -84,6 +84,12 @@ def test_parts_share_the_trials_that_they_have_in_common(outcomes_of):
     assert main <= {t for row in of_part(rows, "time-scale") for t in row.trials}
 
 
+def test_of_the_papers_size_every_recording_may_have_a_time_scale_of_its_own():
+    rows = robust_learning.plan(options(parts=("time-scale",), scale="paper"), {})
+    drawn = [row for row in rows if row.label.endswith("trained at 2^N(0, 0.5)")]
+    assert [row.trials[0].config.augment for row in drawn] == [("time-scale:0.5",)] * 4
+
+
 def test_published_numbers_stand_beside_their_data_set():
     assert [r.published for r in robust_learning.plan(options("nmnist"), {})][2] == "96.6"
     assert {r.published for r in robust_learning.plan(options(), {})} == {""}

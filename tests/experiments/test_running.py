@@ -1,6 +1,7 @@
 """One trial, from training to its outcome."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -51,11 +52,11 @@ def test_a_trial_that_is_stopped_goes_on_to_the_same_outcome(trial, tmp_path, mo
     epochs = []
     train_epoch = running.run_epochs.__globals__["train_epoch"]
 
-    def stopped(net, optimiser, data, config, epoch, on_batch):
+    def stopped(net, optimiser, data, config, epoch, *others):
         epochs.append(epoch)
         if len(epochs) == 3:
             raise KeyboardInterrupt
-        return train_epoch(net, optimiser, data, config, epoch, on_batch)
+        return train_epoch(net, optimiser, data, config, epoch, *others)
 
     monkeypatch.setitem(running.run_epochs.__globals__, "train_epoch", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -76,6 +77,14 @@ def test_a_history_that_does_not_fit_its_checkpoint_begins_anew(trial, tmp_path,
     history.write_text(history.read_text()[:20])
 
     assert without_times(run_trial(tmp_path, run)) == whole
+
+
+def test_augmentations_are_those_of_training(trial):
+    plain = run_trial(None, trial.run("it"))
+    config = replace(trial.config, augment=("delete:0.9",))
+    thinned = run_trial(None, replace(trial, config=config).run("it"))
+    assert thinned["train_curve"] != plain["train_curve"]
+    assert thinned["before"] == plain["before"]
 
 
 def test_training_that_goes_astray_is_an_outcome(trial, monkeypatch):

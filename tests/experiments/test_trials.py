@@ -48,6 +48,8 @@ def test_a_result_with_other_fields_is_refused():
 def test_impossible_trials_are_refused(trial):
     with pytest.raises(ValidationError, match="coarse is 0"):
         replace(trial, coarse=0)
+    with pytest.raises(ValidationError, match="spatial-jitter:1: not with channels"):
+        replace(trial, coarse=2, config=replace(trial.config, augment=("spatial-jitter:1",)))
     with pytest.raises(ValidationError, match="without a test"):
         replace(trial, test_scales=())
 
