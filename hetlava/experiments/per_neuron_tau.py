@@ -117,7 +117,8 @@ def pictures(options: Options, rows: Sequence[Row], outcomes: Outcomes) -> list[
             for row, colour in zip(rows, COLOURS, strict=True):
                 for trial in row.trials:
                     y = [of_epoch[layer] for of_epoch in outcomes[trial].variances]
-                    label = row.label if trial is row.trials[0] else None
+                    shown = row.label if any(y) else f"{row.label}: none, by design"
+                    label = shown if trial is row.trials[0] else None
                     ax.plot(range(len(y)), y, color=colour, lw=1.3, label=label)
             # one value has no variance, and a penalty makes it fall by powers of ten
             positive = [
