@@ -3,8 +3,9 @@
 A third of the neurons on each level against all neurons on one of them, and against all on the
 mean of the three, which the paper does not have. Nothing but weights learns.
 
-What differs from the paper: it compares with 1 ms alone; it has the spike response of one time constant per neuron, an alpha
-function; here membrane and synapse have one each, drawn apart, and neurons are reset to zero.
+What differs from the paper: it compares with 1 ms alone, and its neurons have a spike response of
+one time constant, an alpha function; here membrane and synapse have one each, drawn apart, and
+neurons are reset to zero.
 
 References
 ----------
