@@ -102,19 +102,21 @@ def _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled):
     exponent, up = wires[w, col.EXPONENT], sources[p + 1, col.SHIFT]
     kind, total = wires[w, col.KIND], run[col.TOTAL_AT]
     neurons = drive + WORD * sources[p + 1, col.LEAD]
-    if exponent >= 0 and kind != col.KERNEL_ELSEWHERE:
-        to = drive if kind == col.KERNEL else neurons
-        _add(sources, wires, w, to, p, first, n, start, stop, exponent + up, filled)
-        return
+    own = drive if kind == col.KERNEL else neurons
     words = wires[w, col.TABLES + 7] if kind >= col.KERNEL else n
-    vec.clear(total, WORD * words)
-    _add(sources, wires, w, total, p, first, n, start, stop, 0, True)
+    whole = exponent < 0 or kind == col.KERNEL_ELSEWHERE  # summed apart, then added
+    if whole:
+        vec.clear(total, WORD * words)
+    # one call: what is compiled into every caller is compiled once
+    target, by = (total, 0) if whole else (own, exponent + up)
+    _add(sources, wires, w, target, p, first, n, start, stop, by, filled or whole)
+    if not whole:
+        return
     down, up = np.int32(max(-exponent, 0)), np.int32(up + max(exponent, 0))
     if kind == col.KERNEL_ELSEWHERE:
         _add_elsewhere(wires, w, drive, total, words, down, up)
     else:
-        to = drive if kind == col.KERNEL else neurons
-        vec.add_floor(to, total, words // 8 * 8, down, up)
+        vec.add_floor(own, total, words // 8 * 8, down, up)
 
 
 @called
