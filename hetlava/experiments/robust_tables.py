@@ -101,13 +101,20 @@ def _signs(gains: Sequence[float]) -> str:
 
 def time_scale_sheet(rows: Sequence[Row], outcomes: Outcomes) -> Sheet:
     """Return the accuracy at every time scale of the test."""
+    notes = [f"All times are multiplied by the factor; {SEM}."]
+    if rows[0].trials[0].config.dataset == "interval":
+        notes.append(
+            "The classes of this data set are delays, each 1.9 times the one before: twice as "
+            "slow, most recordings look like the next class. Here the table shows how absolute a "
+            "memory is, not how robust."
+        )
     return Sheet(
         title="Time scales: trained at one, tested at others, test %",
         columns=("network", *(f"x {s:g}" for s in TEST_SCALES)),
         lines=tuple(
             (row.label, *(str(accuracy(row, outcomes, s)) for s in TEST_SCALES)) for row in rows
         ),
-        notes=(f"All times are multiplied by the factor; {SEM}.",),
+        notes=tuple(notes),
     )
 
 
