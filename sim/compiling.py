@@ -17,8 +17,11 @@ from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 import numba
+from numba.core import errors
 
 from hetlava import fixedpoint
+
+CompilingError = errors.NumbaError
 
 F = TypeVar("F", bound=Callable[..., Any])
 # without counting of references, which costs 2x; numba's annotation lacks _nrt

@@ -10,7 +10,7 @@ from hetlava.events import Events
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.sim import reference
-from hetlava.sim.fallback import why_by_reference
+from hetlava.sim.fallback import warn_of_numpy, why_by_reference
 from hetlava.sim.modes import Mode, checked_mode
 from hetlava.sim.outputs import batch_of, recorder_for
 from hetlava.sim.trains import Memory
@@ -42,9 +42,17 @@ class Engine:
     ) -> Recording:
         """Run a batch; parameters, result and errors as for :func:`run`."""
         n_threads = thread_count(threads)
-        if self.prepared is not None:
+        if self.prepared is None:
+            return self.by_reference(inputs, probes=probes)
+        from hetlava.sim.compiling import CompilingError
+
+        try:
             return self.record(inputs, probes=probes, threads=n_threads)
-        return self.by_reference(inputs, probes=probes)
+        except CompilingError as error:  # numba does not know this machine
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
+            why = f"loops cannot be compiled ({said})"
+            warn_of_numpy(why)
+            return replace(self, prepared=None, beyond=why).by_reference(inputs, probes=probes)
 
     def by_reference(
         self, inputs: Events, *, probes: Collection[str], past: reference.Past | None = None

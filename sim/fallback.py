@@ -34,9 +34,15 @@ def no_compiler() -> str:
         except ImportError as error:
             why = f"numba cannot be loaded ({error})"
     if why:
-        warnings.warn(
-            f"{why}: networks run in numpy, to the same bits, about a hundred times slower",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn_of_numpy(why)
     return why
+
+
+@cache
+def warn_of_numpy(why: str) -> None:
+    """Warn, once for each reason, that networks run slowly."""
+    warnings.warn(
+        f"{why}: networks run in numpy, to the same bits, about a hundred times slower",
+        RuntimeWarning,
+        stacklevel=3,
+    )

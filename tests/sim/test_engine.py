@@ -150,9 +150,12 @@ def test_more_sources_than_a_sum_can_hold_are_refused(monkeypatch):
 def without_numba(monkeypatch):
     """Numba cannot be loaded."""
     monkeypatch.setitem(sys.modules, "hetlava.sim.runs", None)
-    fallback.no_compiler.cache_clear()
+    caches = fallback.no_compiler, fallback.warn_of_numpy
+    for cache in caches:
+        cache.cache_clear()
     yield
-    fallback.no_compiler.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 def test_without_numba_the_reference_answers_and_says_so_once(without_numba, random_network):
@@ -164,6 +167,22 @@ def test_without_numba_the_reference_answers_and_says_so_once(without_numba, ran
     engine.run(net, inputs)  # a second warning would be an error
     with pytest.raises(UnsupportedError, match="nothing is multiplied"):
         engine.prepare(net, mode="dense")
+
+
+def test_where_numba_fails_to_compile_the_reference_answers(monkeypatch, random_network):
+    from hetlava.sim import kernels
+    from hetlava.sim.compiling import CompilingError
+
+    def fail(*_):
+        raise CompilingError("no such machine")
+
+    fallback.warn_of_numpy.cache_clear()
+    for name in ("run_plain", "run_group"):
+        monkeypatch.setattr(kernels, name, fail)
+    net, inputs = random_network(np.random.default_rng(1))
+    with pytest.warns(RuntimeWarning, match="cannot be compiled \\(no such machine"):
+        found = engine.run(net, inputs, probes=("u", "v"))
+    assert_same(found, reference.run(net, inputs, probes=("u", "v")))
 
 
 def test_where_compiling_is_switched_off_the_reference_answers():
