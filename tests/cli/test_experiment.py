@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("norse")
 
 
+@pytest.mark.timeout(900)  # the first to run compiles, on a machine that may be busy
 def test_a_sweep_prints_writes_and_goes_on_where_it_was(hetlava, tmp_path):
     out = tmp_path / "sweep"
     grid = ("--norse", "interval", "--set", "epochs=1", "--set", "n_steps=8,12",

@@ -54,6 +54,7 @@ def test_a_result_holds_configurations_outcomes_and_statistics(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # 80 s of CPU, on a machine that may be busy
 def test_learning_time_constants_tells_intervals_apart(tmp_path):
     """The one task of the experiments on which it makes a difference that three seeds can show."""
     options = Options(dataset="interval", parts=("main",))
