@@ -48,7 +48,7 @@ def test_the_folder_runs_without_hetlava_and_finds_no_difference(
 
 
 @pytest.mark.lava
-@pytest.mark.parametrize("options", [(), ("--lif", "vector")])
+@pytest.mark.parametrize("options", [(), pytest.param(("--lif", "vector"), marks=pytest.mark.slow)])
 def test_the_folder_of_levels_runs_both_ways(
     options: tuple,
     tmp_path: Path,
@@ -104,7 +104,7 @@ def images(rng: np.random.Generator, loops: tuple) -> QuantisedNetwork:
 
 
 @pytest.mark.lava
-@pytest.mark.parametrize("options", [(), ("--lif", "levels")])
+@pytest.mark.parametrize("options", [(), pytest.param(("--lif", "levels"), marks=pytest.mark.slow)])
 def test_the_folder_runs_kernels_pools_and_delays(
     options: tuple, images: QuantisedNetwork, tmp_path: Path, lava_python: Path
 ) -> None:
@@ -115,6 +115,7 @@ def test_the_folder_runs_kernels_pools_and_delays(
     assert done.stdout.endswith("spikes, 0 differences\n"), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.lava
 def test_the_folder_of_levels_splits_kernels_by_channels(
     images: QuantisedNetwork, tmp_path: Path, lava_python: Path
