@@ -22,6 +22,7 @@ from hetlava.fixedpoint import shift
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 
+SLOW = pytest.mark.slow
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
 
 
@@ -48,7 +49,7 @@ def test_the_folder_runs_without_hetlava_and_finds_no_difference(
 
 
 @pytest.mark.lava
-@pytest.mark.parametrize("options", [(), pytest.param(("--lif", "vector"), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("options", [(), pytest.param(("--lif", "vector"), marks=SLOW)])
 def test_the_folder_of_levels_runs_both_ways(
     options: tuple,
     tmp_path: Path,
@@ -104,7 +105,7 @@ def images(rng: np.random.Generator, loops: tuple) -> QuantisedNetwork:
 
 
 @pytest.mark.lava
-@pytest.mark.parametrize("options", [(), pytest.param(("--lif", "levels"), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("options", [(), pytest.param(("--lif", "levels"), marks=SLOW)])
 def test_the_folder_runs_kernels_pools_and_delays(
     options: tuple, images: QuantisedNetwork, tmp_path: Path, lava_python: Path
 ) -> None:
@@ -115,7 +116,7 @@ def test_the_folder_runs_kernels_pools_and_delays(
     assert done.stdout.endswith("spikes, 0 differences\n"), done.stderr
 
 
-@pytest.mark.slow
+@SLOW
 @pytest.mark.lava
 def test_the_folder_of_levels_splits_kernels_by_channels(
     images: QuantisedNetwork, tmp_path: Path, lava_python: Path
@@ -144,9 +145,7 @@ def with_levels(net: QuantisedNetwork, k: int, level: np.ndarray) -> QuantisedNe
     return replace(net, populations=tuple(populations))
 
 
-def test_what_no_process_of_lavas_own_holds_is_refused(
-    images: QuantisedNetwork, tmp_path: Path
-) -> None:
+def test_what_no_process_of_lavas_own_holds_is_refused(images: QuantisedNetwork) -> None:
     kernel, pool, matrix = images.projections
     late = replace(pool, delays=np.ones(pool.shape[1], np.int16))
     rounding = replace(matrix, weight_exp=-4)
