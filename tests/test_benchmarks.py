@@ -47,15 +47,29 @@ def test_thresholds_are_set_for_the_rate(benchmarks, rng):
     assert all(networks.RATE / 3 < rate < 3 * networks.RATE for rate in found.values())
 
 
-def test_a_round_times_every_system_on_samples_of_its_own(benchmarks):
+def test_a_round_times_every_system_on_samples_of_its_own(benchmarks, monkeypatch):
+    import measuring
     from measuring import System, in_turn
 
+    monkeypatch.setattr(measuring, "TURN", 1e-9)  # one call
     seen = []
     drawn = iter(range(100))
     systems = [System(name, seen.append, batch=batch) for name, batch in (("a", 1), ("b", 8))]
     times = in_turn(systems, lambda batch: (next(drawn), batch), rounds=2)
     assert seen == [(0, 1), (1, 8), (2, 1), (3, 8), (4, 1), (5, 8)]
     assert set(times) == {0, 1} and all(t.median > 0 for t in times.values())
+
+
+def test_short_calls_are_repeated_on_new_samples(benchmarks, monkeypatch):
+    import measuring
+    from measuring import System, in_turn
+
+    monkeypatch.setattr(measuring, "TURN", 0.01)
+    seen = []
+    drawn = iter(range(10**6))
+    times = in_turn([System("a", seen.append)], lambda batch: next(drawn), rounds=1)
+    assert seen == list(range(len(seen))) and len(seen) > 2
+    assert 0 < times[0].median < 0.01
 
 
 @pytest.mark.slow
