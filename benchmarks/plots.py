@@ -34,11 +34,12 @@ def inference(rows: list[dict[str, Any]]) -> Any:
         values = [1e3 * best[n]["median"] for n in names]
         ax.barh(range(len(names)), values, color=[STRONG if n == OURS else PLAIN for n in names])
         for k, value in enumerate(values):
-            ax.annotate(f" {value:.3g}", (value, k), va="center", fontsize=8)
+            text = f" {value:,.0f}" if value >= 100 else f" {value:.3g}"
+            ax.annotate(text, (value, k), va="center", fontsize=8)
         short = [n.split(",")[0].replace(" (without the delays)", "*") for n in names]
         ax.set_yticks(range(len(names)), short)
         ax.set_xscale("log")
-        ax.set_xlim(min(values) / 2, max(values) * 8)
+        ax.set_xlim(min(values) / 2, max(values) * 12)
         ax.set_xlabel(f"ms per sample, batch {batch}")
         ax.set_title(name, fontsize=9)
         ax.spines[["top", "right"]].set_visible(False)
@@ -110,6 +111,6 @@ DRAWN: dict[str, Callable[[Any], Any]] = {
 def draw(name: str, rows: Any) -> None:
     """Draw the results of a benchmark into ``results/NAME.svg``."""
     figure = DRAWN[name](rows)
-    figure.tight_layout()
+    figure.tight_layout(pad=1.5, w_pad=2.5)
     figure.savefig(RESULTS / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)
