@@ -18,7 +18,7 @@ from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedPopulation
 
 FUZZ = Path(__file__).with_name("fuzz.py")
-MANY = pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])
+MANY = pytest.param(3000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])
 
 
 def edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:

@@ -231,7 +231,7 @@ def test_an_image_holds_what_was_written(writes: list[tuple[int, bytes]]) -> Non
     assert image.read(len(expected) + 5) == expected
 
 
-MANY = pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])
+MANY = pytest.param(3000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])
 
 
 @pytest.mark.parametrize("count", [150, MANY])
