@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hetlava.arrays import AnyArray
@@ -66,6 +66,7 @@ def is_mapped(array: AnyArray) -> bool:
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(seed=52300, lists=True, large=False, compact=False)  # a list without synapses
 @given(
     seed=st.integers(0, 2**32 - 1), lists=st.booleans(), large=st.booleans(), compact=st.booleans()
 )
