@@ -261,7 +261,9 @@ def write_arrays(path: Path, arrays: Mapping[str, AnyArray], pieces: Collection[
                 if name in pieces:
                     places[hdf5_image.reserve(file, name, array)] = array
                     continue
-                checked = {"chunks": _chunks(array), "fletcher32": True} if array.size and array.ndim else {}
+                checked = {}
+                if array.size and array.ndim:  # HDF5 has no chunks of nothing
+                    checked = {"chunks": _chunks(array), "fletcher32": True}
                 file.create_dataset(name, data=array, track_times=False, **checked)
     with replacing(path) as temporary:
         if isinstance(image, io.BytesIO):
