@@ -194,14 +194,8 @@ def from_matrix(matrix: QuantisedProjection) -> QuantisedSparse:
     """Return the non-zero weights of a matrix, and all else that it says."""
     rows = matrix.rows()
     return QuantisedSparse(
-        source=matrix.source,
-        target=matrix.target,
+        **matrix.described(),
         weights=rows.weight,
-        weight_exp=matrix.weight_exp,
-        weight_bits=matrix.weight_bits,
-        delays=matrix.delays,
-        message_bits=matrix.message_bits,
-        port=matrix.port,
         post=rows.post,
         indptr=rows.indptr,
         n_post=matrix.shape[0],
@@ -247,16 +241,7 @@ def as_matrix(q: QuantisedSparse) -> QuantisedProjection:
     UnsupportedError
         If it would hold more than ``2**26`` weights.
     """
-    return QuantisedProjection(
-        source=q.source,
-        target=q.target,
-        weights=q.matrix(),
-        weight_exp=q.weight_exp,
-        weight_bits=q.weight_bits,
-        delays=q.delays,
-        message_bits=q.message_bits,
-        port=q.port,
-    )
+    return QuantisedProjection(**q.described(), weights=q.matrix())
 
 
 def part_of(q: QuantisedSparse, rows: Int64, columns: Int64) -> QuantisedSparse:
@@ -273,13 +258,8 @@ def part_of(q: QuantisedSparse, rows: Int64, columns: Int64) -> QuantisedSparse:
     kept = np.flatnonzero((number[q.post] >= 0) & np.isin(pre, columns))
     weights: Int16 = q.whole(kept)
     return QuantisedSparse(
-        source=q.source,
-        target=q.target,
+        **q.described() | {"delays": None},
         weights=weights,
-        weight_exp=q.weight_exp,
-        weight_bits=q.weight_bits,
-        message_bits=q.message_bits,
-        port=q.port,
         post=number[q.post[kept]],
         indptr=np.searchsorted(pre[kept], np.append(columns, q.shape[1])).astype(np.int64),
         n_post=rows.size,

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
@@ -160,6 +160,11 @@ class QuantisedSynapses(ArrayRecord, ABC):
         require(delays, fits, f"{self.label}: delays", f"are outside [0, {DELAY_MAX}]")
         if not np.any(delays):
             object.__setattr__(self, "delays", None)
+
+    def described(self) -> dict[str, Any]:
+        """Return by name what synapses of every kind say, for some that hold other weights."""
+        names = {f.name for f in fields(QuantisedSynapses)} - _STORAGE
+        return {name: getattr(self, name) for name in names}
 
     @property
     def label(self) -> str:

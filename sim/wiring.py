@@ -67,7 +67,7 @@ class Prepared:
     remembers : bool
         Whether spikes of earlier steps are needed, for delays or loops.
     source_table, wire_table : int64
-        The same in numbers; the columns are those of :mod:`hetlava.sim.tables`.
+        The same in numbers; the columns are those of :mod:`hetlava.sim.columns`.
     kept : tuple of arrays
         What the addresses in the tables point to.
     products : Products
@@ -117,6 +117,8 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
     groups = groups_in_order([p.name for p in net.populations], net.projections)
     names = tuple(name for group in groups for name in group)
     wires = tuple(q for name in names for q in net.projections if q.target == name)
+    looped = [_is_looped(wire, groups) for wire in wires]
+    in_loops = {wire.source for wire, loops in zip(wires, looped, strict=True) if loops}
     _check_fan_in(wires)
     sparse = [storage.is_sparse(q) for q in wires]
     places = []
@@ -139,13 +141,11 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         target = number[wire.target]
         if sources[target, col.MODEL] == XYLO:
             _in_order(keep, table[w], wire, spans[w], places[target - 1])
-            _late(keep, table[w], wire)
-            continue
-        shift = int(sources[target, col.SHIFT])
-        _wire(keep, table[w], wire, spans[w], places[target - 1], sparse[w], shift)
+        else:
+            shift = int(sources[target, col.SHIFT])
+            _wire(keep, table[w], wire, spans[w], places[target - 1], sparse[w], shift)
         _late(keep, table[w], wire)
-    for w, wire in enumerate(wires):
-        if _is_looped(wire, groups):
+        if looped[w]:
             table[w, col.MODE] = col.FROM_LOOP
     ends = np.cumsum([0] + [sum(q.target == name for q in wires) for name in names])
     sources[1:, col.FIRST_WIRE], sources[1:, col.LAST_WIRE] = ends[:-1], ends[1:]
@@ -157,8 +157,7 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
             fans: Int = np.sum([w.fan_out() for w in leaving], axis=0).astype(np.int32)
             sources[q, col.FAN_OUT_AT] = keep.address(fans)
         delays = [int(w.delays.max()) for w in leaving if w.delays is not None]
-        in_loop = any(name in group and _loops(group, wires) for group in groups)
-        sources[q, col.HISTORY] = 1 + max(delays) if delays else int(in_loop)
+        sources[q, col.HISTORY] = 1 + max(delays) if delays else int(name in in_loops)
     starts = np.cumsum([0, *map(len, groups)])
     graded = np.array([False, *(net.population(q).registers.graded for q in names)], np.int64)
     state_words = int(sources[:, col.SLOTS] @ sources[:, col.SIZE])
@@ -183,7 +182,7 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         products=Products(
             wires,
             [places[number[wire.target] - 1] for wire in wires],
-            [_is_looped(wire, groups) for wire in wires],
+            looped,
             table[:, col.PEAK].tolist(),
         ),
     )
@@ -216,10 +215,6 @@ def _scratch_bytes(sources: Int64, wires: Int64, state_words: int) -> Int64:
 
 def _is_looped(wire: QuantisedSynapses, groups: Sequence[tuple[str, ...]]) -> bool:
     return any(wire.source in group and wire.target in group for group in groups)
-
-
-def _loops(group: tuple[str, ...], wires: Sequence[QuantisedSynapses]) -> bool:
-    return any(q.source in group and q.target in group for q in wires)
 
 
 def _stored_bytes(
