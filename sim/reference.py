@@ -77,7 +77,8 @@ def run(
     in_order = {p.name: p.registers for p in net.populations if p.registers.in_order}
     history: dict[str, list[NeuronState]] = {p.name: [] for p in net.populations}
     sent = {name: list(messages) for name, messages in before.sent.items()}
-    sent[INPUT] += list(x)
+    # as words, also where all are 1: a delay may reach back from a graded chunk to one that is not
+    sent[INPUT] += list(x.astype(np.int32, copy=False))
     for t in range(inputs.n_steps):
         a_in = {p.name: _silence(p.registers.n_ports, rest[p.name]) for p in net.populations}
         for p in net.populations:

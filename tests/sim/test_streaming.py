@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hetlava.errors import ValidationError
@@ -51,6 +51,7 @@ def assert_chunks_equal_the_whole(net, inputs, ends, threads=1):
 
 
 @settings(max_examples=40)
+@example(seed=394, extreme=False, threads=1)  # late input of sizes, after chunks without any
 @given(seed=st.integers(0, 2**32 - 1), extreme=st.booleans(), threads=st.integers(1, 3))
 def test_chunks_of_any_length_give_the_bits_of_one_run(mixed_network, seed, extreme, threads):
     rng = np.random.default_rng(seed)
