@@ -16,6 +16,7 @@ import numpy as np
 
 from hetlava.arrays import Int, Int64
 from hetlava.datasets.recordings import Defaults, Recordings, Split
+from hetlava.datasets.sensors import Sensor
 
 N_CLASSES = 6
 N_CHANNELS = 20
@@ -26,7 +27,13 @@ JITTER = 500  # [us] by which a spike comes earlier or later
 MISSING = 0.2  # share of a volley's spikes
 NOISE = 2.0  # spikes per second of a channel
 DURATION_US = 120_000
-DEFAULTS = Defaults(dt=1e-3, n_steps=120, n_channels=N_CHANNELS, n_classes=N_CLASSES)
+DEFAULTS = Defaults(
+    dt=1e-3,
+    n_steps=120,
+    n_channels=N_CHANNELS,
+    n_classes=N_CLASSES,
+    sensor=Sensor(1, 1, N_CHANNELS),
+)
 SIZES = {"train": 768, "test": 600}
 
 

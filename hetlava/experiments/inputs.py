@@ -5,21 +5,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from hetlava.arrays import Int
-from hetlava.datasets import load
+from hetlava.datasets import defaults, load
 from hetlava.datasets.augmentations import stretched
 from hetlava.datasets.recordings import Recordings, Split
+from hetlava.datasets.sensors import Sensor, check_sensor
+from hetlava.datasets.transforms import Transform
 from hetlava.errors import ValidationError
-
-# (kinds, height, width) of data sets whose channels are pixels
-IMAGES = {
-    "nmnist": (2, 34, 34),
-    "dvs-gesture": (2, 128, 128),
-    "mnist": (1, 28, 28),
-    "fashion-mnist": (1, 28, 28),
-    "digits": (1, 8, 8),
-}
-
 
 @lru_cache(maxsize=4)
 def recordings(dataset: str, split: Split, coarse: int, n: int) -> Recordings:
@@ -35,35 +26,32 @@ def recordings(dataset: str, split: Split, coarse: int, n: int) -> Recordings:
         raise ValidationError(f"{dataset}: {split} has {found.n} recordings, {n} are asked for")
     if n:
         found = found.take(np.arange(n))
-    return coarsened(found, coarse, IMAGES.get(dataset.partition(":")[0]))
+    return coarsened(found, coarse, defaults(dataset).sensor)
 
 
-def coarsened(of: Recordings, factor: int, image: tuple[int, int, int] | None = None) -> Recordings:
+def coarsened(of: Recordings, factor: int, sensor: Sensor | None) -> Recordings:
     """Merge ``factor`` neighbouring channels, or squares of pixels, into one.
+
+    As the transform ``downsample``, where nothing is left over and tonic may be missing.
 
     Raises
     ------
     ValidationError
-        If the channels, or a side of the image, are no multiple of ``factor``.
+        If the channels, or a side of the image, are no multiple of ``factor``, or it is not known
+        how they lie.
     """
     if factor == 1:
         return of
-    sides = (of.n_channels,) if image is None else image[1:]
+    before = check_sensor(sensor, of.n_channels, "merging channels")
+    sides = [side for side in before[1:] if side > 1]
     if any(side % factor for side in sides):
         raise ValidationError(
             f"{of.name}: {' x '.join(map(str, sides))} channels are no multiple of {factor}"
         )
-    c = of.channels
-    if image is None:
-        merged, n = c // factor, of.n_channels // factor
-    else:
-        kinds, height, width = image
-        row, column = c // width % height // factor, c % width // factor
-        inner = height // factor * (width // factor)
-        merged = c // (height * width) * inner + row * (width // factor) + column
-        n = kinds * inner
-    channels: Int = merged.astype(np.int32)
-    return replace(of, channels=channels, n_channels=n)
+    after = Transform("downsample", factor).sensor(before)
+    x, y, p = before.pixels(of.channels.astype(np.int64))
+    channels = after.channels(x // factor, y // factor, p).astype(np.int32)
+    return replace(of, channels=channels, n_channels=after.n_channels)
 
 
 def at_scale(of: Recordings, scale: float) -> Recordings:

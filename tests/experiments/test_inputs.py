@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hetlava.datasets.recordings import Recordings
+from hetlava.datasets.sensors import Sensor
 from hetlava.errors import ValidationError
 from hetlava.experiments.inputs import at_scale, coarsened, recordings, steps_at_scale
 
@@ -24,26 +25,26 @@ def one_of(channels, n_channels):
 
 
 def test_neighbouring_channels_become_one():
-    merged = coarsened(one_of([0, 9, 10, 699], 700), 10)
+    merged = coarsened(one_of([0, 9, 10, 699], 700), 10, Sensor(1, 1, 700))
     assert merged.channels.tolist() == [0, 0, 1, 69] and merged.n_channels == 70
 
 
 def test_squares_of_pixels_become_one_in_each_kind():
     """Channel k h w + y w + x: polarity 1, row 3, column 2 of 4 x 6 is in row 1, column 1."""
     kind, y, x = 1, 3, 2
-    merged = coarsened(one_of([kind * 24 + y * 6 + x], 48), 2, (2, 4, 6))
+    merged = coarsened(one_of([kind * 24 + y * 6 + x], 48), 2, Sensor(2, 4, 6))
     assert merged.n_channels == 2 * 2 * 3
     assert merged.channels.tolist() == [kind * 6 + (y // 2) * 3 + x // 2]
 
 
 def test_every_channel_of_an_image_stands_for_as_many_pixels():
-    merged = coarsened(one_of(range(48), 48), 2, (2, 4, 6))
+    merged = coarsened(one_of(range(48), 48), 2, Sensor(2, 4, 6))
     assert np.bincount(merged.channels).tolist() == [4] * 12
 
 
 def test_sides_that_are_no_multiple_are_refused():
     with pytest.raises(ValidationError, match="4 x 6 channels are no multiple of 4"):
-        coarsened(one_of([0], 48), 4, (2, 4, 6))
+        coarsened(one_of([0], 48), 4, Sensor(2, 4, 6))
 
 
 def test_a_scale_stretches_times_and_steps_alike():
