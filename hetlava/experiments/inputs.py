@@ -12,6 +12,7 @@ from hetlava.datasets.sensors import Sensor, check_sensor
 from hetlava.datasets.transforms import Transform
 from hetlava.errors import ValidationError
 
+
 @lru_cache(maxsize=4)
 def recordings(dataset: str, split: Split, coarse: int, n: int) -> Recordings:
     """Return the first ``n`` recordings of a split (0: all), channels merged.
