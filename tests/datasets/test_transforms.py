@@ -106,9 +106,13 @@ def test_transforms_follow_each_other_in_a_data_sets_name(tmp_path):
         ("digits+downsample:1.5", "a whole number"),
         ("digits+denoise:3", "has no unit"),
         ("digits+merge-polarities:2", "takes no number"),
-        ("interval+downsample:2", "is not known"),
     ],
 )
 def test_what_is_no_transform_of_the_data_is_refused(name, message):
     with pytest.raises(ValidationError, match=message):
         load(name, "train")
+
+
+def test_transforms_ask_how_channels_lie(recordings_of):
+    with pytest.raises(ValidationError, match="is not known"):
+        transformed(recordings_of([[(1, 0)]]), None, [parse_transform("denoise:1ms")], "blind")
