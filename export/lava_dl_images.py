@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from hetlava.arrays import Int16
-from hetlava.convolution import Padding, QuantisedConvolution, Shape
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
 from hetlava.export.lava_dl_neurons import (
@@ -32,6 +32,7 @@ from hetlava.export.lava_dl_parts import (
     sizes,
     weights,
 )
+from hetlava.sliding import Padding, Shape
 from hetlava.synapses import Pair, QuantisedSynapses
 
 SLIDING_KEYS = {"type", "shape", "weight", "neuron", "stride", "padding", "dilation"}

@@ -8,11 +8,11 @@ from math import prod
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int, Int16, Int64, as_vector, cast_exactly, require
-from hetlava.convolution import Shape
 from hetlava.errors import FormatError, UnsupportedError, ValidationError
 from hetlava.export.hdf5 import Group
 from hetlava.graph import INPUT
 from hetlava.quantised import QuantisedPopulation
+from hetlava.sliding import Shape
 from hetlava.synapses import Pair, QuantisedSynapses
 
 

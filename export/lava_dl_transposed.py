@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 from hetlava.arrays import Int16, Int64
-from hetlava.convolution import Shape
+from hetlava.connectivity import SIZE_MAX, Pair
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group
 from hetlava.export.lava_dl_images import (
@@ -26,7 +26,7 @@ from hetlava.export.lava_dl_parts import (
     pair,
 )
 from hetlava.quantised import QuantisedProjection
-from hetlava.synapses import SIZE_MAX, Pair
+from hetlava.sliding import Shape
 
 TAPS_MAX = 1 << 16  # of a kernel; a larger one than any image of this size needs
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int64
-from hetlava.convolution import QuantisedConvolution, Shape
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import UnsupportedError
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork
+from hetlava.sliding import Shape
 from hetlava.sparse_synapses import QuantisedSparse, part_of
 from hetlava.synapses import QuantisedSynapses
 

@@ -13,16 +13,18 @@ import numpy as np
 from hetlava.arrays import AnyArray
 from hetlava.chip_analog import BRAINSCALES2
 from hetlava.errors import UnsupportedError
+from hetlava.float_synapses import FloatSynapses
 from hetlava.graph import INPUT
-from hetlava.network import Network, Population, Projection
+from hetlava.network import Network, Population, with_matrices
 from hetlava.neurons.cuba import CubaLIF, coefficients
 
-Chain = list[tuple[Population, Projection]]
+Chain = list[tuple[Population, FloatSynapses]]
 
 
 def chain_of(net: Network) -> Chain:
     """Return populations from the input to the output, each with the projection into it."""
     chain: Chain = []
+    net = with_matrices(net)
     before = INPUT
     while len(chain) < len(net.populations):
         following = [q for q in net.projections if q.source == before]

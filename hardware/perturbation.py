@@ -8,6 +8,7 @@ import numpy as np
 
 from hetlava.arrays import Float
 from hetlava.errors import UnsupportedError, ValidationError
+from hetlava.float_synapses import FloatSynapses
 from hetlava.hardware.mismatch import Die
 from hetlava.hardware.weight_grid import round_weights
 from hetlava.network import Network, Population, Projection
@@ -117,7 +118,7 @@ def _neurons(
     )
 
 
-def _projection(q: Projection, die: Die, k: int, at: slice, scale: Float) -> Projection:
+def _projection(q: FloatSynapses, die: Die, k: int, at: slice, scale: Float) -> Projection:
     inhibitory = (q.weights < 0).astype(np.intp)
     # the row of a weight's sign is the synapse that it sits in
     gain = np.take_along_axis(die.synapse_gain[k], inhibitory[None], axis=0)[0]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from hetlava.arrays import AnyArray, Float
-from hetlava.network import Network
+from hetlava.network import Network, with_matrices
 
 # where the largest code may lie, in largest weights: clipping a few may round the others finer
 CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
@@ -14,6 +14,7 @@ CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 def round_weights(net: Network, bits: int) -> Network:
     """Return the network with weights that are whole numbers in ``-(2^bits - 1) .. 2^bits - 1``.
 
+    Every two neurons have a synapse of their own, so that kernels and lists become matrices.
     Times a scale, one for all synapses of a population, as these share one circuit: of eight that
     clip more or fewer of the largest weights, the one of the least squared error.
 
@@ -22,6 +23,7 @@ def round_weights(net: Network, bits: int) -> Network:
     bits : int
         Of the magnitude; 0 leaves the weights as they are.
     """
+    net = with_matrices(net)
     if not bits:
         return net
     steps = {}

@@ -11,9 +11,10 @@ from hetlava.arrays import Float, Int, Int16
 from hetlava.budget import spread
 from hetlava.chip_xylo import XYLO2, XyloSpec
 from hetlava.errors import UnsupportedError
+from hetlava.float_synapses import FloatSynapses
 from hetlava.graph import INPUT
 from hetlava.hardware.xylo_rules import group_of, violations
-from hetlava.network import Network, Plain, Population, Projection, refuse_messages
+from hetlava.network import Network, Plain, Population, refuse_messages, with_matrices
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.neurons.xylo import XyloRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
@@ -53,6 +54,7 @@ def quantise(net: Network, chip: XyloSpec = XYLO2) -> QuantisedNetwork:
         If the network does not fit; the message lists every violation.
     """
     refuse_messages(net, chip.name)
+    net = with_matrices(net)  # as the chip stores weights
     refuse(chip, [text for p in net.populations for text in _unrepresentable(p, net.dt)])
     scales = _scales(net, chip)
     shifts = _shifts(net, scales, chip)
@@ -115,7 +117,7 @@ def _gain(p: Population, dt: float, chip: XyloSpec) -> Float:
     return gain
 
 
-def _largest(q: Projection, net: Network, chip: XyloSpec) -> float:
+def _largest(q: FloatSynapses, net: Network, chip: XyloSpec) -> float:
     gain = _gain(net.population(q.target), net.dt, chip)
     return float(np.max(np.abs(q.weights) / gain[:, None], initial=0.0))
 
@@ -166,7 +168,7 @@ def _registers(name: str, net: Network, scale: float, chip: XyloSpec) -> XyloReg
 
 
 def _projection(
-    q: Projection, net: Network, scale: float, shifts: dict[str, int], chip: XyloSpec
+    q: FloatSynapses, net: Network, scale: float, shifts: dict[str, int], chip: XyloSpec
 ) -> QuantisedProjection:
     full = (1 << (chip.weight_bits - 1)) - 1
     shift = shifts[group_of(q.source, q.target, net.output)]
@@ -209,7 +211,7 @@ def _neuron_row(net: Network, made: QuantisedPopulation, registers: XyloRegister
     }
 
 
-def _weight_row(q: Projection, made: QuantisedProjection, net: Network, scale: float) -> Row:
+def _weight_row(q: FloatSynapses, made: QuantisedProjection, net: Network, scale: float) -> Row:
     gain = _gain(net.population(q.target), net.dt, XYLO2)[:, None]
     volts = 2.0**made.weight_exp / scale
     error = made.weights * volts * gain - q.weights

@@ -91,5 +91,7 @@ def fingerprint(networks: Sequence[Network], inputs: Events, labels: Int64, dies
                 digest.update(np.asarray(getattr(p.neurons, f.name)).tobytes())
         for q in net.projections:
             digest.update(f"{q.source} {q.target}".encode() + q.weights.tobytes())
+            for name, value in q.arrangement().items():
+                digest.update(name.encode() + np.asarray(value).tobytes())
     digest.update(inputs.indptr.tobytes() + inputs.index.tobytes() + labels.tobytes())
     return digest.hexdigest()

@@ -4,9 +4,11 @@ import numpy as np
 
 from hetlava.arrays import Float, Int
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, decay_tau, weight_step
-from hetlava.network import Plain, Population, Projection
+from hetlava.float_synapses import FloatSynapses
+from hetlava.network import Plain, Population
 from hetlava.neurons.cuba import CubaLIF
-from hetlava.quantised import QuantisedPopulation, QuantisedProjection
+from hetlava.quantised import QuantisedPopulation
+from hetlava.synapses import QuantisedSynapses
 
 # Mean loss of a truncation toward zero, in units of the last place (measured on the decay rule).
 TRUNCATION_LOSS = 0.494
@@ -70,7 +72,7 @@ def population_budget(
 
 
 def projection_budget(
-    projection: Projection, quantised: QuantisedProjection, scale: float
+    projection: FloatSynapses, quantised: QuantisedSynapses, scale: float
 ) -> dict[str, Plain]:
     """Say what rounding did to the weights of a projection; errors relative to their rms."""
     volts = 2.0 ** (STATE_SHIFT + quantised.weight_exp) / scale

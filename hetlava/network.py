@@ -4,15 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-import numpy as np
-
-from hetlava.arrays import ArrayRecord, Float, Int64, require
+from hetlava.arrays import ArrayRecord
 from hetlava.errors import UnsupportedError, ValidationError
+from hetlava.float_synapses import FloatSynapses, as_matrix
+from hetlava.float_synapses import Projection as Projection
 from hetlava.graph import check_wiring, population_sizes
 from hetlava.neurons.cuba import CubaLI, CubaLIF, Discretisation
 
 Readout = Literal["spike-count", "max-voltage", "mean-voltage", "last-voltage"]
-MESSAGE_BITS_MAX = 24  # of a chip's graded spike
 DT_MAX = 1.0  # [s]; a longer step is a mistake of unit
 
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
@@ -24,57 +23,6 @@ class Population(ArrayRecord):
 
     name: str
     neurons: CubaLI
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Projection(ArrayRecord):
-    """All-to-all synapses from a population (or ``"input"``) to a population, one step of delay.
-
-    Attributes
-    ----------
-    source, target : str
-        Names of populations; ``source`` may be ``"input"``.
-    weights : (n_post, n_pre) float64
-        What one spike adds to the current of the target [V per step].
-    grid : float
-        Step [V] of the grid that the weights were trained on, 0 if none. Quantisation keeps the
-        grid where the chip can hold it, so that nothing is rounded twice.
-    message_bits : int
-        Bits of what the source sends, where it sends numbers that weights are multiplied by; 0
-        where it spikes.
-    """
-
-    source: str
-    target: str
-    weights: Float
-    grid: float = 0.0
-    message_bits: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.weights.ndim != 2 or self.weights.dtype != np.float64:
-            raise ValidationError(
-                f"projection {self.source} -> {self.target}: weights of shape "
-                f"{self.weights.shape} {self.weights.dtype}, expected (n_post, n_pre) float64"
-            )
-        label = f"projection {self.source} -> {self.target}: weights"
-        require(self.weights, np.isfinite(self.weights), label, "are not finite")
-        if not 0 <= self.message_bits <= MESSAGE_BITS_MAX:
-            raise ValidationError(
-                f"{label}: message_bits {self.message_bits} outside [0, {MESSAGE_BITS_MAX}]"
-            )
-        if not 0 <= self.grid < np.inf:
-            raise ValidationError(f"{label}: grid {self.grid} is not a step of at least 0")
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n_post, n_pre)."""
-        return self.weights.shape[0], self.weights.shape[1]
-
-    def fan_out(self) -> Int64:
-        """Return the synapses of non-zero weight of each source neuron, (n_pre,)."""
-        fan: Int64 = np.count_nonzero(self.weights, axis=0).astype(np.int64)
-        return fan
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -90,7 +38,8 @@ class Network(ArrayRecord):
     n_steps : int
         Steps per sample that the network was made for.
     populations, projections : tuple
-        The graph; loops and skips are allowed, every projection delays by one step.
+        The graph; loops and skips are allowed, every projection delays by one step. Projections
+        are the kinds of :mod:`hetlava.float_synapses`: matrices, kernels or lists.
     output : str
         The population that is read out.
     readout : str
@@ -107,7 +56,7 @@ class Network(ArrayRecord):
     n_inputs: int
     n_steps: int
     populations: tuple[Population, ...]
-    projections: tuple[Projection, ...]
+    projections: tuple[FloatSynapses, ...]
     output: str
     readout: Readout = "spike-count"
     discretisation: Discretisation = "exponential"
@@ -139,6 +88,20 @@ def from_reset(net: Network) -> Network:
         for p in net.populations
     )
     return replace(net, populations=tuple(shifted))
+
+
+def with_matrices(net: Network) -> Network:
+    """Return the same network with a matrix for every kernel and list: for what has a synapse of
+    its own between every two neurons.
+
+    Raises
+    ------
+    UnsupportedError
+        If one would hold more than ``2**26`` weights.
+    """
+    if all(isinstance(q, Projection) for q in net.projections):
+        return net
+    return replace(net, projections=tuple(map(as_matrix, net.projections)))
 
 
 def refuse_messages(net: Network, what: str) -> None:

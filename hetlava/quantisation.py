@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import Float, Int, Int16
+from hetlava.arrays import Float, Int
 from hetlava.budget import population_budget, projection_budget
 from hetlava.chips import ChipSpec
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, bias_value, decay_tau, decay_word
-from hetlava.network import Network, Plain, Population, Projection, from_reset
+from hetlava.float_synapses import of_registers
+from hetlava.network import Network, Plain, Population, from_reset
 from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters, coefficients
 from hetlava.quantised import (
     QuantisedNetwork,
     QuantisedPopulation,
-    QuantisedProjection,
     table_of,
 )
 from hetlava.rules import outside, refuse, violations
@@ -46,7 +46,7 @@ class _Rounded(NamedTuple):
     """One population, its incoming projections in their order, and their rows of the budget."""
 
     population: QuantisedPopulation
-    projections: dict[int, QuantisedProjection]
+    projections: dict[int, QuantisedSynapses]
     budget: list[dict[str, Plain]]
 
 
@@ -107,26 +107,17 @@ def dequantise(net: QuantisedNetwork) -> Network:
         populations=tuple(
             Population(name=p.name, neurons=_neurons(p, net.dt)) for p in net.populations
         ),
-        projections=tuple(
-            Projection(
-                source=q.source,
-                target=q.target,
-                weights=np.ldexp(_matrix(q).astype(np.float64), STATE_SHIFT + q.weight_exp)
-                / scales[q.target],
-                message_bits=q.message_bits,
-            )
-            for q in net.projections
-        ),
+        projections=tuple(of_registers(q, _in_volts(q, scales[q.target])) for q in net.projections),
         output=net.output,
         readout=net.readout,
         metadata={"dequantised from": net.chip},
     )
 
 
-def _matrix(q: QuantisedSynapses) -> Int16:
+def _in_volts(q: QuantisedSynapses, scale: float) -> Float:
     if q.delays is not None:
         raise UnsupportedError(f"{q.label}: a float network has no delays of its own")
-    return q.matrix()
+    return np.ldexp(q.whole().astype(np.float64), STATE_SHIFT + q.weight_exp) / scale
 
 
 def _round_population(

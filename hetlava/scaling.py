@@ -10,8 +10,8 @@ from hetlava.budget import truncation_leak
 from hetlava.chips import ChipSpec
 from hetlava.errors import ValidationError
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, round_to_grid, weight_step
-from hetlava.network import Projection
-from hetlava.quantised import QuantisedProjection
+from hetlava.float_synapses import FloatSynapses
+from hetlava.synapses import QuantisedSynapses
 
 UNIT = 1 << STATE_SHIFT  # units of the state per unit of weight, threshold mantissa and bias
 BARE_VTH = 256  # threshold mantissa of a population without weights to take a scale from
@@ -64,8 +64,8 @@ class _Limits(NamedTuple):
     high: int
 
 
-def _limits(projection: Projection, precision: Precision) -> _Limits:
-    """Return the grid of the mantissas: a matrix of one sign has twice the resolution."""
+def _limits(projection: FloatSynapses, precision: Precision) -> _Limits:
+    """Return the grid of the mantissas: weights of one sign have twice the resolution."""
     w = projection.weights
     mixed = bool(np.min(w, initial=0) < 0 < np.max(w, initial=0))
     step = weight_step(precision.weight_bits, mixed)
@@ -76,7 +76,7 @@ def _limits(projection: Projection, precision: Precision) -> _Limits:
 def choose_scale(
     threshold: Float,
     d_mem: Int,
-    incoming: list[Projection],
+    incoming: list[FloatSynapses],
     chip: ChipSpec,
     precision: Precision,
 ) -> float:
@@ -106,7 +106,7 @@ def choose_scale(
     return scale
 
 
-def _scale_of_grid(incoming: list[Projection], precision: Precision) -> float | None:
+def _scale_of_grid(incoming: list[FloatSynapses], precision: Precision) -> float | None:
     """Return the scale that puts the grid of training on the chip's, if there is one."""
     # of what a whole message sends: its lower half stays below a unit, and its upper half above,
     # so that sums lose little and states that large messages drive keep their room
@@ -121,7 +121,7 @@ def _scale_of_grid(incoming: list[Projection], precision: Precision) -> float | 
 
 
 def choose_exponents(
-    incoming: list[Projection], scale: float, chip: ChipSpec, precision: Precision
+    incoming: list[FloatSynapses], scale: float, chip: ChipSpec, precision: Precision
 ) -> list[int]:
     """Return the smallest exponents that hold the weights and lose no bit of a sum of spikes.
 
@@ -142,19 +142,20 @@ def choose_exponents(
 
 
 def round_weights(
-    projection: Projection, scale: float, exponent: int, precision: Precision
-) -> QuantisedProjection:
+    projection: FloatSynapses, scale: float, exponent: int, precision: Precision
+) -> QuantisedSynapses:
     """Round weights to the chip's grid, half to even, and clip to its range."""
     step, low, high = _limits(projection, precision)
     target = projection.weights * (scale / (UNIT * 2.0**exponent))
     weights: Int16 = round_to_grid(target, step, low, high).astype(np.int16)
     if weights.max(initial=0) <= 0:  # of one sign after rounding: the range is symmetric
         weights = np.maximum(weights, -high).astype(np.int16)
-    return QuantisedProjection(
+    return projection.in_registers(
         source=projection.source,
         target=projection.target,
         weights=weights,
         weight_exp=exponent,
         weight_bits=precision.weight_bits,
         message_bits=projection.message_bits,
+        **projection.arrangement(),
     )

@@ -1,90 +1,32 @@
 """Sparse synapses: a list for each source neuron instead of a matrix that is mostly zeros."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Bool, Int, Int16, Int64, cast_exactly, require
-from hetlava.errors import ValidationError
-from hetlava.synapses import (
-    BLOCK,
-    STORED,
-    Pair,
-    QuantisedProjection,
-    QuantisedSynapses,
-    Rows,
-)
+from hetlava.arrays import AnyArray, Bool, Int8, Int16, Int64, cast_exactly
+from hetlava.connectivity import Pair
+from hetlava.listed import NEURONS_MAX as NEURONS_MAX
+from hetlava.listed import Listed, by_source
+from hetlava.synapses import STORED, QuantisedProjection, QuantisedSynapses
 
 POST_BYTES, START_BYTES = 4, 8  # of a synapse's target, and of where a source's list begins
-NEURONS_MAX = (1 << 31) - 1  # post-synaptic neurons are numbered with 32 bits
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class QuantisedSparse(QuantisedSynapses):
-    """Synapses one by one, those of source ``j`` at ``indptr[j] : indptr[j + 1]``::
+class QuantisedSparse(Listed, QuantisedSynapses):
+    """Lists of int16 or int8, see :class:`hetlava.listed.Listed`.
 
-        product(s)[i] = sum of weights[k] s[j] over all j, k of j with post[k] = i
-
-    Two neurons have one synapse at most. :func:`from_coordinates` makes the lists of synapses in
-    any order, :func:`from_matrix` of a matrix.
-
-    Attributes
-    ----------
-    weights : (n_synapses,) int16 or int8
-    post : (n_synapses,) int32
-        The target neuron of each synapse, ascending for every source.
-    indptr : (n_pre + 1,) int64
-    n_post : int
-        Number of target neurons.
+    :func:`from_coordinates` makes the lists of synapses in any order, :func:`from_matrix` of a
+    matrix.
     """
 
-    post: Int
-    indptr: Int64
-    n_post: int
+    weights: Int16 | Int8
 
     def __post_init__(self) -> None:
-        for name, kinds in (("weights", STORED), ("post", (np.int32,)), ("indptr", (np.int64,))):
-            array = getattr(self, name)
-            if array.ndim != 1 or array.dtype not in kinds:
-                raise ValidationError(
-                    f"{self.label}: {name} of shape {array.shape} {array.dtype}, expected one row "
-                    f"of {np.dtype(kinds[0])}"
-                )
-        self._check_lists()
+        self._check_lists(*STORED)
         super().__post_init__()
-
-    def _check_lists(self) -> None:
-        starts, post, n = self.indptr, self.post, self.weights.size
-        if not 0 < self.n_post <= NEURONS_MAX:
-            raise ValidationError(f"{self.label}: n_post {self.n_post} outside [1, {NEURONS_MAX}]")
-        if post.size != n:
-            raise ValidationError(f"{self.label}: {n} weights, but {post.size} targets in post")
-        if starts.size < 2 or starts[0] != 0 or starts[-1] != n or np.any(starts[1:] < starts[:-1]):
-            raise ValidationError(
-                f"{self.label}: indptr must begin with 0, never fall, and end with the {n} synapses"
-            )
-        fits = (post >= 0) & (post < self.n_post)
-        require(post, fits, f"{self.label}: post", f"are outside [0, {self.n_post - 1}]")
-        rises = np.empty(n + 1, bool)
-        rises[1:n] = post[1:] > post[:-1]
-        rises[starts] = True  # where a list begins, what ends before it does not matter
-        limit = "do not rise within their source; sort them, and join those of the same two neurons"
-        require(post, rises[:n], f"{self.label}: post", limit)
-
-    @property
-    def shape(self) -> Pair:
-        """(n_post, n_pre)."""
-        return self.n_post, self.indptr.size - 1
-
-    @property
-    def fan_in(self) -> int:
-        """The most synapses that any target has."""
-        counts = np.zeros(self.n_post, np.int64)
-        for part, _ in self._parts():
-            counts += np.bincount(self.post[part], minlength=self.n_post)
-        return int(counts.max())
 
     def product(self, s: AnyArray) -> Int64:
         """Return the weighted sums, synapse by synapse of the sources that are not 0."""
@@ -96,25 +38,6 @@ class QuantisedSparse(QuantisedSynapses):
                 sums[self.post[here]] += self.whole(here) * row[j]
         return total
 
-    def fan_out(self) -> Int64:
-        """Return the synapses of non-zero weight of each source."""
-        fan: Int64 = np.diff(self.indptr)
-        for part, counts in self._parts():
-            zero = self.weights[part] == 0
-            if zero.any():
-                pre = np.repeat(np.arange(fan.size), counts)[zero]
-                fan = fan - np.bincount(pre, minlength=fan.size)
-        return fan
-
-    def rows(self) -> Rows:
-        """Return the lists; those of weight 0 are left out."""
-        weights = self.whole()
-        if weights.all():
-            return Rows(self.indptr, self.post, weights)
-        kept = weights != 0
-        starts = np.concatenate([[0], np.cumsum(self.fan_out())]).astype(np.int64)
-        return Rows(starts, self.post[kept], weights[kept])
-
     def signed_sums(self, active: Bool) -> tuple[Int64, Int64]:
         """Sum block by block of synapses."""
         low, high = np.zeros(self.n_post, np.int64), np.zeros(self.n_post, np.int64)
@@ -123,12 +46,6 @@ class QuantisedSparse(QuantisedSynapses):
             for sums, signed in ((low, np.minimum(weights, 0)), (high, np.maximum(weights, 0))):
                 np.add.at(sums, self.post[part], signed)
         return low, high
-
-    def _parts(self) -> Iterator[tuple[slice, Int64]]:
-        """Yield blocks of synapses, and how many each source has in them."""
-        for start in range(0, self.weights.size, BLOCK):
-            stop = min(start + BLOCK, self.weights.size)
-            yield slice(start, stop), np.diff(self.indptr.clip(start, stop))
 
 
 def from_coordinates(
@@ -164,29 +81,14 @@ def from_coordinates(
            [ 0,  0],
            [ 0,  8]], dtype=int16)
     """
-    label, (n_post, n_pre) = f"projection {source} -> {target}", shape
-    post, pre, weights = np.asarray(post), np.asarray(pre), np.asarray(weights)
-    if post.ndim != 1 or not post.shape == pre.shape == weights.shape:
-        raise ValidationError(
-            f"{label}: post {post.shape}, pre {pre.shape} and weights {weights.shape} are no rows "
-            "of one length"
-        )
-    to, from_ = (
-        cast_exactly(array, np.int32, f"{label}: {name}")
-        for name, array in (("post", post), ("pre", pre))
-    )
-    for name, ends, n in (("post", to, n_post), ("pre", from_, n_pre)):
-        require(ends, (ends >= 0) & (ends < n), f"{label}: {name}", f"are outside [0, {n - 1}]")
-    order = np.lexsort((to, from_))
-    starts = np.concatenate([[0], np.cumsum(np.bincount(from_, minlength=n_pre))])
+    label, weights = f"projection {source} -> {target}", np.asarray(weights)
+    order, lists = by_source(label, shape, post, pre, weights.shape)
     return QuantisedSparse(
         source=source,
         target=target,
         weights=cast_exactly(weights, np.int16, f"{label}: weights")[order],
         weight_exp=weight_exp,
-        post=to[order],
-        indptr=starts.astype(np.int64),
-        n_post=n_post,
+        **lists,
     )
 
 

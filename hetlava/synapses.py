@@ -1,37 +1,23 @@
 """Synapses in registers: a matrix, lists, or a kernel for images, all asked the same questions."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import (
-    AnyArray,
-    ArrayRecord,
-    Bool,
-    Int,
-    Int8,
-    Int16,
-    Int64,
-    let_go,
-    require,
-    same,
-)
-from hetlava.errors import UnsupportedError, ValidationError
+from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int8, Int16, Int64, let_go, require, same
+from hetlava.connectivity import BLOCK, Matrix, Synapses
+from hetlava.connectivity import Pair as Pair
+from hetlava.connectivity import Rows as Rows
+from hetlava.errors import ValidationError
 
 DELAY_MAX = 62  # [step]; Loihi 2 has 6 bits of delay, of which one step is the synapse's own
 MESSAGE_BITS_MAX = 32  # [bit]; messages are words of 32 bits
-SIZE_MAX = 1 << 26  # weights that a matrix is made of for something else
-BLOCK = 1 << 22  # weights that are summed at a time, which bounds the memory
 
 STORED = (np.int16, np.int8)  # what holds weights
 _STORAGE = frozenset({"weights", "halved"})
-
-S = TypeVar("S", bound="QuantisedSynapses")
-Pair = tuple[int, int]
 
 
 class Span(NamedTuple):
@@ -42,16 +28,8 @@ class Span(NamedTuple):
     bits: int
 
 
-class Rows(NamedTuple):
-    """Synapses of non-zero weight, those of source ``j`` at ``indptr[j] : indptr[j + 1]``."""
-
-    indptr: Int64  # (n_pre + 1,)
-    post: Int  # (n_synapses,)
-    weight: Int16  # (n_synapses,)
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
-class QuantisedSynapses(ArrayRecord, ABC):
+class QuantisedSynapses(Synapses):
     """What all synapses have in common: ends, integer weights, an exponent, delays.
 
     The spikes that arrive in a step give the target ``a = product(s) << weight_exp`` (for a
@@ -78,8 +56,6 @@ class QuantisedSynapses(ArrayRecord, ABC):
         Which input of the target's neurons they lead to.
     """
 
-    source: str
-    target: str
     weights: Int16 | Int8
     weight_exp: int = 0
     weight_bits: int = 8
@@ -130,9 +106,8 @@ class QuantisedSynapses(ArrayRecord, ABC):
         yield from map(self._whole, self._stored_blocks())
 
     def _stored_blocks(self) -> Iterator[Int16 | Int8]:
-        step = max(1, BLOCK // max(1, prod(self.weights.shape[1:])))
-        for start in range(0, len(self.weights), step):
-            yield self.weights[start : start + step]
+        for stored in super()._stored_blocks():
+            yield stored
             let_go(self.weights)
 
     def span(self) -> Span:
@@ -145,10 +120,6 @@ class QuantisedSynapses(ArrayRecord, ABC):
             bits |= int(np.bitwise_or.reduce(stored, axis=None))
         unit = 1 + self.halved
         return Span(low * unit, high * unit, bits * unit)
-
-    def n_nonzero(self) -> int:
-        """Return how many weights are not 0, those of a kernel once."""
-        return sum(int(np.count_nonzero(stored)) for stored in self._stored_blocks())
 
     def _check_delays(self, delays: Int16) -> None:
         if delays.shape != self.shape[1:] or delays.dtype != np.int16:
@@ -166,32 +137,9 @@ class QuantisedSynapses(ArrayRecord, ABC):
         names = {f.name for f in fields(QuantisedSynapses)} - _STORAGE
         return {name: getattr(self, name) for name in names}
 
-    @property
-    def label(self) -> str:
-        """How messages call it."""
-        return f"projection {self.source} -> {self.target}"
-
-    @property
-    @abstractmethod
-    def shape(self) -> Pair:
-        """(n_post, n_pre)."""
-
-    @property
-    @abstractmethod
-    def fan_in(self) -> int:
-        """The most synapses that a neuron of the target can have, those of weight 0 included."""
-
     @abstractmethod
     def product(self, s: AnyArray) -> Int64:
         """Return the weighted sums of ``s`` (n_samples, n_pre), (n_samples, n_post)."""
-
-    @abstractmethod
-    def fan_out(self) -> Int64:
-        """Return the synapses of non-zero weight of each source neuron, (n_pre,)."""
-
-    @abstractmethod
-    def rows(self) -> Rows:
-        """Return every synapse of non-zero weight, by source neuron."""
 
     def signed_sums(self, active: Bool) -> tuple[Int64, Int64]:
         """Return the sums of negative and of positive weights from active sources, (n_post,) each.
@@ -206,28 +154,9 @@ class QuantisedSynapses(ArrayRecord, ABC):
         )
         return low, high
 
-    def matrix(self) -> Int16:
-        """Return the weights between every two neurons, (n_post, n_pre).
-
-        Raises
-        ------
-        UnsupportedError
-            If there are more than ``2**26`` of them.
-        """
-        if prod(self.shape) > SIZE_MAX:
-            raise UnsupportedError(
-                f"{self.label}: {self.shape[0]} x {self.shape[1]} weights are too many for a "
-                f"matrix of at most {SIZE_MAX}"
-            )
-        rows = self.rows()
-        dense = np.zeros(self.shape[::-1], np.int16)
-        pre = np.repeat(np.arange(self.shape[1]), np.diff(rows.indptr))
-        dense[pre, rows.post] = rows.weight
-        return np.ascontiguousarray(dense.T)
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class QuantisedProjection(QuantisedSynapses):
+class QuantisedProjection(Matrix, QuantisedSynapses):
     """All-to-all synapses: ``product(s) = weights @ s`` with weights (n_post, n_pre)."""
 
     def __post_init__(self) -> None:
@@ -238,37 +167,10 @@ class QuantisedProjection(QuantisedSynapses):
             )
         super().__post_init__()
 
-    @property
-    def shape(self) -> Pair:
-        """(n_post, n_pre)."""
-        return self.weights.shape[0], self.weights.shape[1]
-
-    @property
-    def fan_in(self) -> int:
-        """Number of sources."""
-        return self.shape[1]
-
     def product(self, s: AnyArray) -> Int64:
         """Return ``weights @ s``."""
         y: Int64 = s.astype(np.int64) @ self.whole().T.astype(np.int64)
         return y
-
-    def fan_out(self) -> Int64:
-        """Return the non-zero weights of each column."""
-        fan = np.zeros(self.shape[1], np.int64)
-        for stored in self._stored_blocks():
-            fan += np.count_nonzero(stored, axis=0)
-        return fan
-
-    def rows(self) -> Rows:
-        """Return the non-zero weights, column by column."""
-        pre, post = np.nonzero(self.weights.T)
-        starts = np.concatenate([[0], np.cumsum(self.fan_out())]).astype(np.int64)
-        return Rows(starts, post.astype(np.int32), self.whole((post, pre)))
-
-    def matrix(self) -> Int16:
-        """Return the weights."""
-        return self.whole()
 
     def signed_sums(self, active: Bool) -> tuple[Int64, Int64]:
         """Sum by blocks of rows: a large matrix is never copied whole."""

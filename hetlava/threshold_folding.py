@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from hetlava.arrays import Bool, Float
-from hetlava.network import Network, Population, Projection, from_reset
+from hetlava.float_synapses import FloatSynapses
+from hetlava.network import Network, Population, from_reset
 from hetlava.neurons.cuba import CubaLIF
 
 GRID_STEPS = (-128, 127)  # of a grid that keeps to the chip's weights of mixed sign
@@ -45,7 +46,7 @@ def fold_thresholds(net: Network) -> tuple[Network, Folded]:
         target, ratio = _best_ratio(neurons.v_threshold, [projections[k] for k in incoming])
         for k in incoming:
             q = projections[k]
-            projections[k] = replace(q, weights=_on_grid(q.weights * ratio[:, None], q.grid))
+            projections[k] = replace(q, weights=_on_grid(q.weights * q.by_target(ratio), q.grid))
         scaled = _scaled(neurons, ratio, target)
         populations.append(Population(name=p.name, neurons=scaled))
         left = np.unique(scaled.v_threshold).size
@@ -64,7 +65,7 @@ def _scaled(neurons: CubaLIF, ratio: Float, target: float) -> CubaLIF:
     )
 
 
-def _best_ratio(threshold: Float, incoming: list[Projection]) -> tuple[float, Float]:
+def _best_ratio(threshold: Float, incoming: list[FloatSynapses]) -> tuple[float, Float]:
     """Return a threshold for all and what to multiply each neuron's weights with, (n,).
 
     The ratio is 1 where folding is not exact.
@@ -75,21 +76,34 @@ def _best_ratio(threshold: Float, incoming: list[Projection]) -> tuple[float, Fl
         exact = np.ones(threshold.size, np.bool_)
         for q in incoming:
             exact &= _stays_on_grid(q, ratio)
+        exact = _together(incoming, ratio, exact)
         if np.count_nonzero(exact) > most:
             best = float(target), np.where(exact, ratio, 1.0)
             most = int(np.count_nonzero(exact))
     return best
 
 
-def _stays_on_grid(q: Projection, ratio: Float) -> Bool:
+def _together(incoming: list[FloatSynapses], ratio: Float, exact: Bool) -> Bool:
+    """Tell which neurons can take their ratio with all others that share a kernel's weights."""
+    while True:
+        taken = np.where(exact, ratio, 1.0)
+        kept = exact.copy()
+        for q in incoming:
+            kept &= q.shares_evenly(taken)
+        if np.array_equal(kept, exact):
+            return exact
+        exact = kept
+
+
+def _stays_on_grid(q: FloatSynapses, ratio: Float) -> Bool:
     """Tell for every row whether its scaled weights are steps of the grid, (n_post,)."""
     if not q.grid:
         return np.ones(ratio.size, np.bool_)
-    steps = q.weights * (ratio[:, None] / q.grid)
+    steps = q.weights * (q.by_target(ratio) / q.grid)
     whole = np.abs(steps - np.rint(steps)) <= SLACK * np.maximum(1.0, np.abs(steps))
     low, high = GRID_STEPS
     inside = whole & (steps > low - 0.5) & (steps < high + 0.5)
-    fits: Bool = np.all(inside, axis=1) | (ratio == 1)
+    fits: Bool = q.all_of_target(inside) | (ratio == 1)
     return fits
 
 

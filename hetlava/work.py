@@ -18,17 +18,19 @@ import numpy as np
 from hetlava.arrays import AnyArray, ArrayRecord, Int64
 from hetlava.chip_spec import ChipSpec, Sourced
 from hetlava.chip_xylo import XyloSpec
-from hetlava.convolution import QuantisedConvolution
+from hetlava.connectivity import Synapses
 from hetlava.errors import ValidationError
 from hetlava.events import Events
+from hetlava.float_synapses import FloatSynapses
 from hetlava.graph import INPUT
-from hetlava.network import Network, Projection
+from hetlava.listed import Listed
+from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLI, CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.neurons.xylo import XyloRegisters
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
-from hetlava.sparse_synapses import QuantisedSparse
+from hetlava.sliding import Sliding
 from hetlava.synapses import QuantisedSynapses
 
 Kind = Literal["dense", "sparse", "kernel"]
@@ -106,7 +108,7 @@ def count(net: AnyNetwork, inputs: Events, recording: Recording) -> Work:
     sent = {INPUT: inputs, **dict(zip(recording.names, recording.spikes, strict=True))}
     place = {name: k for k, name in enumerate(recording.names)}
     per_source = {name: events.counts() for name, events in sent.items()}
-    wires: Sequence[Projection | QuantisedSynapses] = net.projections
+    wires: Sequence[FloatSynapses | QuantisedSynapses] = net.projections
     synops = [per_source[q.source] @ q.fan_out() for q in wires]
     n = inputs.n_samples
     return Work(
@@ -143,21 +145,20 @@ def membrane_updates(v: AnyArray) -> Int64:
     return y
 
 
-def kind_of(synapses: Projection | QuantisedSynapses) -> Kind:
+def kind_of(synapses: Synapses) -> Kind:
     """Return how a chip stores synapses."""
-    if isinstance(synapses, QuantisedConvolution):
+    if isinstance(synapses, Sliding):
         return "kernel"
-    if isinstance(synapses, QuantisedSparse):
+    if isinstance(synapses, Listed):
         return "sparse"
     zeros = 1 - np.count_nonzero(synapses.weights) / max(synapses.weights.size, 1)
     return "sparse" if zeros > SPARSE else "dense"
 
 
-def n_synapses(synapses: Projection | QuantisedSynapses) -> int:
+def n_synapses(synapses: Synapses) -> int:
     """Return how many synapses there are, those of weight 0 included."""
-    if isinstance(synapses, QuantisedConvolution):
-        ones = np.ones((1, synapses.shape[1]), np.int64)
-        return int(replace(synapses, weights=np.ones_like(synapses.weights)).product(ones).sum())
+    if isinstance(synapses, Sliding):
+        return int(replace(synapses, weights=np.ones_like(synapses.weights)).fan_out().sum())
     return prod(synapses.shape)
 
 
@@ -168,9 +169,9 @@ def connection_sparsity(net: AnyNetwork) -> float:
     return 1 - there / max(total, 1)
 
 
-def _n_weights(synapses: Projection | QuantisedSynapses) -> int:
+def _n_weights(synapses: Synapses) -> int:
     """Return the weights that are told apart: those of a kernel once, the zeros of lists too."""
-    lists = isinstance(synapses, QuantisedSparse)
+    lists = isinstance(synapses, Listed)
     return prod(synapses.shape) if lists else synapses.weights.size
 
 
@@ -180,20 +181,19 @@ def footprint(net: AnyNetwork) -> float:
     Zeros of matrices are included; of lists each synapse has the number of its target instead.
     """
     if isinstance(net, Network):
-        words = sum(q.weights.size for q in net.projections)
-        words += sum(p.neurons.n * (_n_parameters(p.neurons) + 2) for p in net.populations)
-        return words * FLOAT / 8
+        bits = sum(q.weights.size * (FLOAT + _index_bits(q)) for q in net.projections)
+        words = sum(p.neurons.n * (_n_parameters(p.neurons) + 2) for p in net.populations)
+        return (bits + words * FLOAT) / 8
     spec = net.spec
-    bits = sum(q.weights.size * _weight_bits(q) for q in net.projections)
+    bits = sum(q.weights.size * (q.weight_bits + _index_bits(q)) for q in net.projections)
     late = [q.delays for q in net.projections if q.delays is not None]
     bits += sum(delays.size * int(delays.max()).bit_length() for delays in late)
     bits += sum(p.registers.n * neuron_bits(p.registers, spec) for p in net.populations)
     return bits / 8
 
 
-def _weight_bits(synapses: QuantisedSynapses) -> int:
-    index = (synapses.shape[0] - 1).bit_length() if isinstance(synapses, QuantisedSparse) else 0
-    return synapses.weight_bits + index
+def _index_bits(synapses: Synapses) -> int:
+    return (synapses.shape[0] - 1).bit_length() if isinstance(synapses, Listed) else 0
 
 
 def neuron_bits(registers: NeuronRegisters, spec: Sourced) -> int:
@@ -211,8 +211,8 @@ def _n_parameters(neurons: CubaLI) -> int:
     return 5 if neurons.spiking else 3
 
 
-def _multiplies(synapses: Projection | QuantisedSynapses, sent: Events) -> bool:
+def _multiplies(synapses: FloatSynapses | QuantisedSynapses, sent: Events) -> bool:
     """Tell whether messages other than 1 and -1 meet the weights."""
-    if isinstance(synapses, Projection) or not synapses.message_bits or sent.values is None:
+    if not synapses.message_bits or sent.values is None:
         return False
     return bool(np.any(np.abs(sent.values) != 1))

@@ -51,7 +51,7 @@ def _run_chunk(net: Network, inputs: Events, probes: Collection[str]) -> Recordi
         sent[INPUT] = x[t - 1] if t else np.zeros_like(x[0])
         drive = dict(rest)
         for p in net.projections:
-            drive[p.target] = drive[p.target] + sent[p.source] @ p.weights.T
+            drive[p.target] = drive[p.target] + p.product(sent[p.source])
         state = {name: step_float(rule[name], state[name], drive[name]) for name in rule}
         for name in rule:
             history[name].append(state[name])

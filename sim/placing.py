@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hetlava.arrays import Int
-from hetlava.convolution import QuantisedConvolution, Shape
+from hetlava.convolution import QuantisedConvolution
+from hetlava.sliding import Shape
 from hetlava.synapses import QuantisedSynapses
 
 LANES = 64  # neurons whose spikes make a word

@@ -5,14 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from hetlava.arrays import Int64
+from hetlava.connectivity import Synapses
 from hetlava.events import Events
-from hetlava.network import Projection
-from hetlava.synapses import QuantisedSynapses
 
 
-def effective_synops(
-    projections: Iterable[Projection | QuantisedSynapses], spikes: dict[str, Events]
-) -> Int64:
+def effective_synops(projections: Iterable[Synapses], spikes: dict[str, Events]) -> Int64:
     """Count a synaptic operation per spike and non-zero weight, (n_samples,) int64.
 
     ``spikes`` maps the name of every source (``"input"`` included) to its events. Spikes of the

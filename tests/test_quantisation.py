@@ -4,17 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hetlava.chips import LOIHI1, LOIHI2
+from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import RuleError, UnsupportedError, ValidationError
 from hetlava.fixedpoint import decay_tau, decay_word
-from hetlava.network import Network, Population, Projection
+from hetlava.float_synapses import Convolution, Sparse, of_registers, sparse
+from hetlava.network import Network, Population, Projection, with_matrices
 from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters
 from hetlava.quantisation import dequantise, quantise
-from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.scaling import Precision
+from hetlava.sparse_synapses import QuantisedSparse, from_matrix
 
 
 def lif(n: int, rng: np.random.Generator, tau: float = 0.02) -> CubaLIF:
@@ -99,7 +102,7 @@ def test_a_grid_of_training_is_kept_exactly(rng):
         assert np.array_equal(q.weights * 2.0**q.weight_exp, p.weights * 64)
 
 
-def test_a_kernel_is_dequantised_as_its_matrix_and_delays_are_refused(rng, random_convolution):
+def test_kernels_and_lists_are_dequantised_as_such_and_delays_are_refused(rng, random_convolution):
     q = random_convolution(rng)
     n_post, n_pre = q.shape
     registers = CubaRegisters(
@@ -110,20 +113,74 @@ def test_a_kernel_is_dequantised_as_its_matrix_and_delays_are_refused(rng, rando
         bias_exp=np.zeros(n_post, np.int32),
     )
     population = QuantisedPopulation(name="p0", registers=registers, scale=64.0)
+    loop = QuantisedProjection(
+        source="p0", target="p0", weights=2 * rng.integers(-9, 9, (n_post, n_post), np.int16)
+    )
+    listed = from_matrix(loop)
+    halved = replace(listed, weights=(listed.weights // 2).astype(np.int8), halved=True)
     net = QuantisedNetwork(
         chip="loihi2",
         dt=1e-3,
         n_inputs=n_pre,
         n_steps=5,
         populations=(population,),
-        projections=(q,),
+        projections=(q, halved),
         output="p0",
     )
-    volts = dequantise(net).projections[0].weights
-    assert np.array_equal(volts, q.matrix() * 2.0**q.weight_exp)
+    kernel, lists = dequantise(net).projections
+    assert isinstance(kernel, Convolution) and isinstance(lists, Sparse)
+    assert np.array_equal(kernel.weights, q.weights * 2.0**q.weight_exp)
+    assert np.array_equal(kernel.matrix(), q.matrix() * 2.0**q.weight_exp)
+    assert np.array_equal(lists.matrix(), loop.weights)
     late = replace(q, delays=np.ones(n_pre, np.int16))
     with pytest.raises(UnsupportedError, match="input -> p0: a float network has no delays"):
         dequantise(replace(net, projections=(late,)))
+
+
+@given(seed=st.integers(0, 2**32 - 1), grid=st.sampled_from([0.0, 2 / 64]))
+def test_kernels_and_lists_are_rounded_as_their_matrices(random_convolution, seed, grid):
+    rng = np.random.default_rng(seed)
+    # without padding every weight of the kernel is one of the matrix, so that ranges are the same
+    q = random_convolution(rng)
+    try:
+        q = replace(q, padding=((0, 0), (0, 0)))
+    except ValidationError:  # larger than its image without it
+        assume(False)
+    weights = rng.normal(0, 0.3, q.weights.shape)
+    weights = np.clip(np.rint(weights / grid), -128, 127) * grid if grid else weights
+    kernel = replace(of_registers(q, weights), grid=grid)
+    n, there = q.shape[0], np.nonzero(rng.random((3, q.shape[0])) < 0.6)
+    weights = rng.normal(0, 0.3, there[0].size)
+    weights = np.clip(np.rint(weights / grid), -128, 127) * grid if grid else weights
+    lists = sparse(
+        source="p0",
+        target="out",
+        shape=(3, n),
+        post=there[0],
+        pre=there[1],
+        weights=weights,
+        grid=grid,
+    )
+    net = Network(
+        dt=1e-3,
+        n_inputs=q.shape[1],
+        n_steps=5,
+        populations=(
+            Population(name="p0", neurons=lif(n, rng)),
+            Population(name="out", neurons=lif(3, rng)),
+        ),
+        projections=(kernel, lists),
+        output="out",
+    )
+    found, expected = quantise(net, LOIHI2), quantise(with_matrices(net), LOIHI2)
+    assert isinstance(found.projections[0], QuantisedConvolution)
+    assert isinstance(found.projections[1], QuantisedSparse)
+    assert found.populations == expected.populations
+    for a, b in zip(found.projections, expected.projections, strict=True):
+        assert np.array_equal(a.matrix(), b.matrix()) and a.weight_exp == b.weight_exp
+    if grid:
+        again = quantise(with_grids(dequantise(found), grid), LOIHI2)
+        assert again.projections == found.projections
 
 
 def test_dequantise_then_quantise_gives_the_same_registers(rng):

@@ -66,7 +66,8 @@ def test_blocks_of_synapses_add_up(monkeypatch):
     lists = from_matrix(matrix(3))
     active = np.ones(lists.shape[1], bool)
     whole = lists.signed_sums(active), lists.fan_in, lists.fan_out()
-    monkeypatch.setattr("hetlava.sparse_synapses.BLOCK", 5)
+    monkeypatch.setattr("hetlava.listed.BLOCK", 5)
+    monkeypatch.setattr("hetlava.connectivity.BLOCK", 5)
     for a, b in zip(lists.signed_sums(active), whole[0], strict=True):
         assert np.array_equal(a, b)
     assert lists.fan_in == whole[1] and np.array_equal(lists.fan_out(), whole[2])

@@ -10,7 +10,8 @@ from torch import nn
 
 from hetlava.declarations import POTENTIALS
 from hetlava.errors import UnsupportedError, ValidationError
-from hetlava.network import Network, Projection
+from hetlava.float_synapses import FloatSynapses
+from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.train.building import library
 from hetlava.train.config import TrainConfig
@@ -81,7 +82,7 @@ def potentials_of(net: Network, config: TrainConfig) -> list[Potentials]:
 
 
 @torch.no_grad()
-def _fill(parameter: nn.Parameter, q: Projection) -> None:
+def _fill(parameter: nn.Parameter, q: FloatSynapses) -> None:
     if parameter.numel() != q.weights.size:
         raise _unlike(f"{q.source} -> {q.target} has {q.weights.size} weights")
     parameter.copy_(torch.tensor(q.weights).reshape(parameter.shape))

@@ -7,7 +7,8 @@ import pytest
 
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
-from hetlava.network import Network, Population, Projection
+from hetlava.float_synapses import Convolution, sparse, sum_pool
+from hetlava.network import Network, Population, Projection, with_matrices
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.sim import floating
 
@@ -90,3 +91,49 @@ def test_wrong_channels_and_probes_are_refused():
         floating.run(single(li), from_dense(np.zeros((5, 1, 2), bool)))
     with pytest.raises(ValidationError, match="probe 'w' is unknown; known: u, v"):
         floating.run(single(li), one_spike(), probes=("w",))
+
+
+def test_kernels_and_lists_give_the_spikes_of_their_matrices(rng):
+    """Weights are eighths, so that sums are exact in any order and traces are equal."""
+    conv = Convolution(
+        source="input",
+        target="image",
+        weights=rng.integers(-8, 12, (4, 1, 3, 3)) / 8,
+        input_shape=(2, 7, 6),
+        stride=(2, 1),
+        padding=((1, 0), (1, 1)),
+        groups=2,
+    )
+    pool = sum_pool("image", "small", 0.5, conv.output_shape, (2, 2))
+    n = pool.shape[0]
+    there = np.nonzero(rng.random((5, n)) < 0.3)
+    weights = rng.integers(-4, 9, there[0].size) / 8
+    listed = sparse(
+        source="small", target="out", shape=(5, n), post=there[0], pre=there[1], weights=weights
+    )
+    net = Network(
+        dt=1e-3,
+        n_inputs=conv.shape[1],
+        n_steps=40,
+        populations=tuple(
+            Population(name=q.target, neurons=some_neurons(q.shape[0], rng))
+            for q in (conv, pool, listed)
+        ),
+        projections=(conv, pool, listed),
+        output="out",
+    )
+    inputs = from_dense(rng.random((40, 3, net.n_inputs)) < 0.2)
+    found = floating.run(net, inputs, probes=("u", "v"))
+    expected = floating.run(with_matrices(net), inputs, probes=("u", "v"))
+    assert found.spikes[2].index.size > 50
+    assert replace(found, seconds=0.0) == replace(expected, seconds=0.0)
+
+
+def some_neurons(n: int, rng: np.random.Generator) -> CubaLIF:
+    return CubaLIF(
+        tau_mem=rng.uniform(5e-3, 40e-3, n),
+        tau_syn=rng.uniform(2e-3, 20e-3, n),
+        v_leak=np.zeros(n),
+        v_threshold=rng.uniform(0.5, 1.5, n),
+        v_reset=np.zeros(n),
+    )

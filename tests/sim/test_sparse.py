@@ -159,6 +159,7 @@ def test_weights_in_halves_of_bytes_run_as_whole_ones(monkeypatch, rng, mode):
     net = network(rng, [wire])
     halved = replace(wire, weights=(weights // 2).astype(np.int8), halved=True)
     monkeypatch.setattr("hetlava.synapses.BLOCK", 100)
+    monkeypatch.setattr("hetlava.connectivity.BLOCK", 100)
     inputs = from_dense(rng.random((30, 2, 40)) < 0.3)
     found = engine.run(replace(net, projections=(halved,)), inputs, probes=PROBES, mode=mode)
     assert_same(found, reference.run(net, inputs, probes=PROBES))
