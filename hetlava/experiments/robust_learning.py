@@ -50,4 +50,6 @@ def pictures(options: Options, rows: Sequence[Row], outcomes: Outcomes) -> list[
         found.append(time_scales(scaled, outcomes))
     if mistuned := of_part(rows, "mistuning"):
         found.append(mistuning(mistuned, outcomes))
+    if others := of_part(rows, "potentials"):
+        found.append(accuracies(others, outcomes, name="potentials"))
     return found

@@ -15,7 +15,7 @@ GREEN, PURPLE = "#2f855a", "#805ad5"
 COLOURS = dict(zip(CONFIGURATIONS, (GREY, BLUE, ORANGE, INK), strict=True))
 
 
-def accuracies(rows: Sequence[Row], outcomes: Outcomes) -> Picture:
+def accuracies(rows: Sequence[Row], outcomes: Outcomes, *, name: str = "accuracies") -> Picture:
     """Draw a line per network: every seed, the mean and its error."""
 
     def draw(figure: Any) -> None:
@@ -31,11 +31,11 @@ def accuracies(rows: Sequence[Row], outcomes: Outcomes) -> Picture:
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(axis="x", color=GREY, alpha=0.3)
 
-    return Picture(name="accuracies", size=(7.5, 0.45 * len(rows) + 0.7), draw=draw)
+    return Picture(name=name, size=(7.5, 0.45 * len(rows) + 0.7), draw=draw)
 
 
 def _colour(label: str) -> str:
-    return COLOURS.get(label, GREEN)
+    return COLOURS.get(label.partition(": ")[0], GREEN)
 
 
 def tau_histograms(rows: Sequence[Row], outcomes: Outcomes) -> Picture:
