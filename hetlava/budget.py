@@ -79,16 +79,20 @@ def projection_budget(
     mixed = bool(quantised.weights.min(initial=0) < 0 < quantised.weights.max(initial=0))
     grid = volts * weight_step(quantised.weight_bits, mixed)
     error = quantised.weights * volts - projection.weights
-    rms = float(np.sqrt(np.mean(projection.weights**2))) or 1.0
+    rms = _rms(projection.weights) or 1.0
     return {
         "kind": "projection",
         "name": f"{projection.source} -> {projection.target}",
         "shape": list(projection.shape),
         "weight_exp": quantised.weight_exp,
         "weight_bits": quantised.weight_bits,
-        "rms_error": 100 * float(np.sqrt(np.mean(error**2))) / rms,
+        "rms_error": 100 * _rms(error) / rms,
         "worst_error": 100 * float(np.max(np.abs(error), initial=0.0)) / rms,
         # rounding moves a weight by half a step of the grid at most
         "saturated": int(np.count_nonzero(np.abs(error) > 0.51 * grid)),
         "zeros": int(np.count_nonzero(quantised.weights == 0)),
     }
+
+
+def _rms(values: Float) -> float:
+    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0  # of lists without any

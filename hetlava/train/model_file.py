@@ -8,8 +8,10 @@ from typing import Any
 import torch
 
 from hetlava.errors import FormatError, ValidationError
-from hetlava.network import Network, Population, Projection
+from hetlava.network import Network, Population
 from hetlava.neurons.cuba import CubaLI, CubaLIF
+from hetlava.train.model_synapses import synapses_of_plain, synapses_to_plain
+from hetlava.train.plain_checks import array, check_keys, check_type
 from hetlava.train.torch_file import read_torch, write_torch
 
 FORMAT = "hetlava.model"
@@ -97,16 +99,7 @@ def _to_plain(network: Network) -> dict[str, Any]:
         "dt": float(network.dt),
         "metadata": dict(network.metadata),
         "populations": [_population_to_plain(p) for p in network.populations],
-        "projections": [
-            {
-                "source": p.source,
-                "target": p.target,
-                "weights": torch.tensor(p.weights),
-                "grid": float(p.grid),
-                **({"message_bits": p.message_bits} if p.message_bits else {}),
-            }
-            for p in network.projections
-        ],
+        "projections": [synapses_to_plain(p) for p in network.projections],
     }
 
 
@@ -120,64 +113,32 @@ def _population_to_plain(population: Population) -> dict[str, Any]:
 
 
 def _to_network(plain: dict[str, Any]) -> Network:
-    _check_keys(plain, (*PLAIN, "metadata", "populations", "projections"), "network")
+    check_keys(plain, (*PLAIN, "metadata", "populations", "projections"), "network")
     for name, kind in (("dt", float), ("n_inputs", int), ("n_steps", int), ("output", str)):
-        _check_type(plain[name], kind, name)
+        check_type(plain[name], kind, name)
     return Network(
         **{name: plain[name] for name in PLAIN},
-        metadata=_check_type(plain["metadata"], dict, "metadata"),
+        metadata=check_type(plain["metadata"], dict, "metadata"),
         populations=_each(plain["populations"], _to_population),
-        projections=_each(plain["projections"], _to_projection),
+        projections=_each(plain["projections"], synapses_of_plain),
     )
 
 
 def _each(items: Any, build: Callable[[dict[str, Any]], Any]) -> tuple[Any, ...]:
-    return tuple(build(item) for item in _check_type(items, list, "populations and projections"))
+    return tuple(build(item) for item in check_type(items, list, "populations and projections"))
 
 
 def _to_population(plain: dict[str, Any]) -> Population:
-    _check_keys(plain, ("name", "model", "parameters"), "population")
-    name = _check_type(plain["name"], str, "name of a population")
+    check_keys(plain, ("name", "model", "parameters"), "population")
+    name = check_type(plain["name"], str, "name of a population")
     if plain["model"] not in MODELS:
         raise ValidationError(
             f"population {name!r}: neuron model {plain['model']!r} is unknown; "
             f"known: {', '.join(MODELS)}"
         )
     model = MODELS[plain["model"]]
-    _check_keys(plain["parameters"], tuple(f.name for f in fields(model)), f"population {name!r}")
+    check_keys(plain["parameters"], tuple(f.name for f in fields(model)), f"population {name!r}")
     return Population(
         name=name,
-        neurons=model(**{k: _array(v, f"{name}/{k}") for k, v in plain["parameters"].items()}),
+        neurons=model(**{k: array(v, f"{name}/{k}") for k, v in plain["parameters"].items()}),
     )
-
-
-def _to_projection(plain: dict[str, Any]) -> Projection:
-    bits = plain.pop("message_bits", 0) if isinstance(plain, dict) else 0
-    _check_keys(plain, ("source", "target", "weights", "grid"), "projection")
-    return Projection(
-        source=_check_type(plain["source"], str, "source"),
-        target=_check_type(plain["target"], str, "target"),
-        weights=_array(plain["weights"], "weights"),
-        grid=_check_type(plain["grid"], float, "grid"),
-        message_bits=_check_type(bits, int, "message_bits"),
-    )
-
-
-def _array(value: Any, what: str) -> Any:
-    return _check_type(value, torch.Tensor, what).numpy()
-
-
-def _check_type(value: Any, kind: type, what: str) -> Any:
-    # bool is an int to Python, never to us
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValidationError(f"{what} is a {type(value).__name__}, expected {kind.__name__}")
-    return value
-
-
-def _check_keys(plain: Any, expected: tuple[str, ...], what: str) -> None:
-    _check_type(plain, dict, what)
-    missing, unknown = set(expected) - plain.keys(), plain.keys() - set(expected)
-    if missing or unknown:
-        raise ValidationError(
-            f"{what}: missing {sorted(missing)}, unknown {sorted(unknown)}; expected {expected}"
-        )

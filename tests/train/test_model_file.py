@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from hetlava.errors import DataError, FormatError, ValidationError
+from hetlava.float_synapses import Convolution, sparse
 from hetlava.network import Network, Population, Projection
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.train.model_file import FORMAT, VERSION, read_model, write_model
@@ -39,6 +40,23 @@ def network(rng):
             Projection(source="input", target="hidden", weights=rng.normal(size=(5, 7)), grid=0.5),
             Projection(source="hidden", target="hidden", weights=rng.normal(size=(5, 5))),
             Projection(source="hidden", target="out", weights=rng.normal(size=(3, 5))),
+            Convolution(
+                source="input",
+                target="out",
+                weights=rng.normal(size=(1, 1, 1, 3)),
+                input_shape=(1, 1, 7),
+                stride=(1, 2),
+                padding=((0, 0), (1, 0)),
+                grid=0.25,
+            ),
+            sparse(
+                source="hidden",
+                target="out",
+                shape=(3, 5),
+                post=[2, 0, 1],
+                pre=[4, 4, 0],
+                weights=[0.5, -0.25, 0.0],
+            ),
         ),
         output="out",
         readout="max-voltage",
@@ -214,6 +232,18 @@ def test_another_kind_and_another_version_are_named(tmp_path):
         (("projections", 0, "weights"), [1.0], "expected Tensor"),
         (("projections", 0, "weights"), torch.zeros(2, 2, dtype=torch.float64), "shape"),
         (("projections", 0, "surprise"), 1, "unknown"),
+        (("projections", 0, "kind"), "kernel", "missing .*'dilation', 'groups', 'input_shape'"),
+        (("projections", 3, "kind"), "fractal", "known: matrix, kernel, lists"),
+        (("projections", 3, "kind"), ["kernel"], r"kind \['kernel'\]; known"),
+        (("projections", 3, "input_shape"), [1, 1], "input_shape has 2 values, expected 3"),
+        (("projections", 3, "input_shape"), [1, 1 << 40, 7], "at most 4194304"),
+        (("projections", 3, "input_shape"), [1, 1 << 11, 1 << 12], "more than 4194304 neurons"),
+        (("projections", 3, "stride"), [1, 2.0], "stride is a float, expected int"),
+        (("projections", 3, "padding"), [1, 0, 1, 0], "padding has 4 values, expected 2"),
+        (("projections", 3, "groups"), True, "groups is a bool"),
+        (("projections", 4, "post"), [2, 0], "post is a list, expected Tensor"),
+        (("projections", 4, "n_post"), 1 << 40, "n_post 1099511627776 outside"),
+        (("projections", 4, "indptr"), torch.tensor([0, 1, 1, 1, 1, 1 << 50]), "indptr must"),
     ],
 )
 def test_a_description_that_cannot_be_is_named(network, tmp_path, where, value, message):
