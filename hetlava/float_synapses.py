@@ -1,7 +1,7 @@
 """Synapses in volts: a matrix, a kernel for images, or lists; what quantisation rounds."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -203,6 +203,21 @@ def sparse(
     weights = np.asarray(weights, np.float64)
     order, lists = by_source(f"projection {source} -> {target}", shape, post, pre, weights.shape)
     return Sparse(source=source, target=target, weights=weights[order], grid=grid, **lists)
+
+
+def as_lists(synapses: FloatSynapses) -> Sparse:
+    """Return the synapses of non-zero weight as lists."""
+    rows = synapses.rows()
+    listed = sparse(
+        source=synapses.source,
+        target=synapses.target,
+        shape=synapses.shape,
+        post=rows.post,
+        pre=np.repeat(np.arange(synapses.shape[1]), np.diff(rows.indptr)),
+        weights=rows.weight,
+        grid=synapses.grid,
+    )
+    return replace(listed, message_bits=synapses.message_bits)
 
 
 def sum_pool(

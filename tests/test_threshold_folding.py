@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hetlava.chips import LOIHI1
 from hetlava.events import from_dense
+from hetlava.float_synapses import Convolution, as_lists
 from hetlava.network import Network, Population, Projection
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.quantisation import quantise
@@ -113,6 +114,32 @@ def test_weights_that_would_leave_the_range_of_the_grid_stay(rng):
     folded, told = fold_thresholds(replace(net, projections=projections))
     assert folded.population("a").neurons.v_threshold[0] == 1.0
     assert told["a"] == (0, 2)
+
+
+def with_kernels(net: Network, rng: np.random.Generator) -> Network:
+    """Let a kernel of three channels, with a grid's weights, and lists lead to ``a``."""
+    kernel = Convolution(
+        source="input",
+        target="a",
+        weights=rng.integers(-4, 9, (3, 1, 1, 2)) / 8,
+        input_shape=(1, 2, 4),
+        stride=(1, 2),
+    )
+    return replace(net, projections=(kernel, *map(as_lists, net.projections[1:])))
+
+
+def test_kernels_are_folded_where_the_neurons_that_share_them_agree(rng):
+    """Powers of two and eighths: no sum is rounded, and traces are the same."""
+    by_channel = np.repeat([1.0, 4.0, 2.0], 4)
+    net = with_kernels(network(rng, by_channel, 1 / 8, 1), rng)
+    folded, told = fold_thresholds(net)
+    assert told == {"a": (8, 1)} and same_spikes(net, folded, rng)
+    mixed = by_channel.copy()
+    mixed[5] = 2.0  # of the second channel, whose kernel cannot serve two ratios
+    net = with_kernels(network(rng, mixed, 0.0, 1), rng)
+    folded, told = fold_thresholds(net)
+    assert folded.population("a").neurons.v_threshold[4:8].tolist() == [4.0, 2.0, 4.0, 4.0]
+    assert told == {"a": (4, 3)} and same_spikes(net, folded, rng)
 
 
 @pytest.mark.parametrize("grid", [0.0, 1 / 32])

@@ -99,9 +99,7 @@ def _file_tables(path: Path, options: NetOptions, figure: Path | None) -> "list[
         ]
         columns = ("layer", "neurons", "steps", "samples", "spikes")
         return [table(f"recording of {content.target}", columns, rows)]
-    made = [network_table(content)]
-    if isinstance(content, QuantisedNetwork):
-        made.append(projection_table(content))
+    made = [network_table(content), projection_table(content)]
     if before and isinstance(content, Network):
         made += training_tables(before, content.populations)
     elif taus := membrane_taus(content):

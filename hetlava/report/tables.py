@@ -8,14 +8,15 @@ from rich.table import Table
 
 from hetlava.arrays import AnyArray
 from hetlava.chips import Sourced
-from hetlava.convolution import QuantisedConvolution
+from hetlava.connectivity import Synapses
 from hetlava.fixedpoint import decay_tau
 from hetlava.hardware.interface import Target
+from hetlava.listed import Listed
 from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLIF, CubaRegisters
 from hetlava.parity import Interval, Parity
 from hetlava.quantised import QuantisedNetwork
-from hetlava.sparse_synapses import QuantisedSparse
+from hetlava.sliding import Sliding
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -133,22 +134,37 @@ def network_table(net: Network | QuantisedNetwork) -> Table:
     )
 
 
-def projection_table(net: QuantisedNetwork) -> Table:
+def projection_table(net: Network | QuantisedNetwork) -> Table:
     """Return the projections of a network and how each is held."""
-    rows = [
-        (
-            f"{q.source} -> {q.target}",
-            {QuantisedConvolution: "kernel", QuantisedSparse: "lists"}.get(type(q), "matrix"),
-            "x".join(map(str, q.shape)),
-            int(q.fan_out().sum()),
-            f"{q.weights.nbytes / q.weights.size:g}" if q.weights.size else "-",
-            q.weight_exp,
-            "none" if q.delays is None else f"0..{q.delays.max()}",
-        )
-        for q in net.projections
-    ]
-    columns = ("projection", "kind", "shape", "synapses", "bytes a weight", "exponent", "delays")
+    columns: tuple[str, ...] = ("projection", "kind", "shape", "synapses")
+    if isinstance(net, Network):
+        columns += ("weights V", "grid V")
+        rows = [
+            (*_wire(q), _range(q.weights) if q.weights.size else "-", f"{q.grid:g}")
+            for q in net.projections
+        ]
+    else:
+        columns += ("bytes a weight", "exponent", "delays")
+        rows = [
+            (
+                *_wire(q),
+                f"{q.weights.nbytes / q.weights.size:g}" if q.weights.size else "-",
+                q.weight_exp,
+                "none" if q.delays is None else f"0..{q.delays.max()}",
+            )
+            for q in net.projections
+        ]
     return table("Projections", columns, rows)
+
+
+def _wire(q: Synapses) -> tuple[object, ...]:
+    kind, shape = "matrix", "x".join(map(str, q.shape))
+    if isinstance(q, Sliding):
+        images = ("x".join(map(str, image)) for image in (q.output_shape, q.input_shape))
+        kind, shape = "kernel", " of ".join(images)
+    elif isinstance(q, Listed):
+        kind = "lists"
+    return f"{q.source} -> {q.target}", kind, shape, int(q.fan_out().sum())
 
 
 def _population_rows(net: Network | QuantisedNetwork) -> Iterable[Sequence[object]]:
