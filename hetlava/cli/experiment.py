@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import Dask, Workers
+from hetlava.cli.options import Dask
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,13 @@ def experiment(
     out: Annotated[
         Path | None, typer.Option(help="Folder. Default: experiments/NAME-DATA-SCALE.")
     ] = None,
-    workers: Workers = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes to share the work among. Default: one per processor, one on a GPU.",
+            min=1,
+        ),
+    ] = None,
     dask: Dask = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -52,6 +58,8 @@ def experiment(
     from hetlava.experiments.plans import SEEDS, Options
     from hetlava.experiments.results import write_results
     from hetlava.report.tables import table
+    from hetlava.train.fit import choose_device
+    from hetlava.worker_pools import threads_each
 
     found = find_experiment(name)
     options = Options(
@@ -66,7 +74,8 @@ def experiment(
     folder = out or Path("experiments") / default
     options = checked(found, options)
     console = Console()
-    outcomes = run_shown(partial(found.plan, options), folder, (workers, dask), console)
+    shared = workers or (threads_each(1) if choose_device(device).type == "cpu" else 1)
+    outcomes = run_shown(partial(found.plan, options), folder, (shared, dask), console)
     rows = found.plan(options, outcomes)
     for sheet in write_results(folder, name, found, Results(options, rows, outcomes)):
         console.print(table(sheet.title, sheet.columns, sheet.lines))

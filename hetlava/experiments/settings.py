@@ -41,7 +41,7 @@ SMALL: Mapping[str, Setting] = MappingProxyType(
             {"recurrent": False, "epochs": 30, "half_life": 15.0, "lr": 5e-3, "lr_tau": 0.05}
         ),
         "nmnist": Setting({"dt": 4e-3, "n_steps": 75, "epochs": 12}, coarse=2),
-        "cochlea-digits": Setting({"epochs": 15}, coarse=10),
+        "cochlea-digits": Setting({"epochs": 15}, coarse=10, n_train=1000),
         "digits": Setting({"epochs": 10}),
         "mnist": Setting({"dt": 2e-3, "n_steps": 54, "epochs": 8}, n_train=4000, n_test=1000),
         "fashion-mnist": Setting(
