@@ -110,10 +110,11 @@ class Block:
         table, room = np.zeros(col.RUN_COLUMNS, np.int64), self.room
         table[[
             col.N_SAMPLES, col.N_STEPS, col.SAMPLE_TO, col.STEP_TO, col.FRESH, col.STATE_AT,
-            col.DRIVE_AT, col.TOTAL_AT, col.SENT_AT, col.BITS_AT, col.STOP_AT,
+            col.DRIVE_AT, col.TOTAL_AT, col.SENT_AT, col.BITS_AT, col.HALVES_AT, col.STOP_AT,
         ]] = (
             self.n_samples, self.n_steps, self.n_samples, self.n_steps, self.memory is None,
-            room.state, room.drive, room.total, room.sent, room.places, self._address(self.stop),
+            room.state, room.drive, room.total, room.sent, room.places, room.halves,
+            self._address(self.stop),
         )  # fmt: skip
         if self.memory is not None:  # otherwise one sample after the other, in the same place
             table[col.STATE_AT] = self._address(self.memory.state)

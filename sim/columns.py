@@ -89,6 +89,7 @@ WIRE_COLUMNS = TABLES + 8
     TOTAL_AT,  # part of it, summed apart
     BITS_AT,  # spikes by place
     SENT_AT,  # what is sent, by place
+    HALVES_AT,  # sums of 16 bits of a chunk of lists
     STEPS_BEFORE,  # since the samples were at rest
     FIRST_STEP,  # of the recording
     ALL_SAMPLES,
@@ -98,7 +99,7 @@ WIRE_COLUMNS = TABLES + 8
     STEP_FROM,
     STEP_TO,
     STOP_AT,  # a byte: stop early
-) = range(18)
+) = range(19)
 RUN_COLUMNS = STOP_AT + 1
 
 MATRIX, LISTED, LISTED_WORDS, KERNEL, KERNEL_ELSEWHERE, IN_ORDER = range(6)  # kinds of wires

@@ -1,8 +1,8 @@
 """The least time that memory allows a run: what it must touch, and how fast that can be read.
 
-A spike touches the row of weights of its neuron, a byte for each (three where a list of the
-non-zero ones is shorter: 16 bits of place and a byte of weight); a kernel touches the weights that
-the spike meets. A step reads and writes ``u`` and ``v`` of every neuron, 16 bytes.
+A spike touches the row of weights of its neuron, a byte for each (11 for every four where a list of
+the non-zero ones is shorter, see :mod:`hetlava.sim.synapse_lists`); a kernel touches the weights
+that the spike meets. A step reads and writes ``u`` and ``v`` of every neuron, 16 bytes.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,12 @@ from hetlava.convolution import QuantisedConvolution
 from hetlava.events import Events
 from hetlava.graph import INPUT
 from hetlava.quantised import QuantisedNetwork
+from hetlava.sim.synapse_lists import BITS, FOUR, place_bytes
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
 STATE_BYTES = 16  # u and v, 32 bits, read and written
-LISTED_BYTES = 3
+GROUP_BYTES = place_bytes(BITS[0]) + FOUR  # of four listed synapses
 ROW_BYTES = 512  # read at a time, at a random place
 LEAST_SECONDS = 0.02  # that a measurement takes
 
@@ -77,7 +78,7 @@ def row_bytes(synapses: QuantisedSynapses) -> Int64:
     fan_out = synapses.fan_out()
     if isinstance(synapses, QuantisedConvolution):
         return fan_out
-    listed = LISTED_BYTES * fan_out
+    listed = -(-GROUP_BYTES * fan_out // FOUR)
     return (
         listed if isinstance(synapses, QuantisedSparse) else np.minimum(synapses.shape[0], listed)
     )

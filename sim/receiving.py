@@ -12,12 +12,11 @@ import numpy as np
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.compiling import called, inlined
+from hetlava.sim.list_sums import add_lists, add_sized_lists
 from hetlava.sim.placing import LANES, TILE
 
 AT_ONCE = 256  # rows of bytes whose sums fit 16 bits
 WORD = 4  # bytes of a sum
-AHEAD = 2  # events whose lists are asked for before they are needed
-LINE = 64  # bytes of a cache line
 ANYTHING = 1 << 40  # a bound that excludes nothing
 
 
@@ -82,8 +81,8 @@ def _bound(wires, w, n_events):
 def _overwrites(sources, wires, w, p):
     """Say whether the wire may write its sums where nothing has been written."""
     whole = sources[p + 1, col.NEURON_AT] == 0 and wires[w, col.EXPONENT] >= 0
-    rows = wires[w, col.KIND] == col.MATRIX and wires[w, col.SUMS_AT] == 0
-    return whole and rows and wires[w, col.NOW_VALUES_AT] == 0
+    rows = wires[w, col.KIND] == col.MATRIX or wires[w, col.KIND] == col.LISTED
+    return whole and rows and wires[w, col.SUMS_AT] == 0 and wires[w, col.NOW_VALUES_AT] == 0
 
 
 @inlined
@@ -109,7 +108,8 @@ def _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled):
         vec.clear(total, WORD * words)
     # one call: what is compiled into every caller is compiled once
     target, by = (total, 0) if whole else (own, exponent + up)
-    _add(sources, wires, w, target, p, first, n, start, stop, by, filled or whole)
+    filled = filled or whole
+    _add(sources, wires, run, w, target, p, first, n, start, stop, by, filled)
     if not whole:
         return
     down, up = np.int32(max(-exponent, 0)), np.int32(up + max(exponent, 0))
@@ -130,7 +130,7 @@ def _add_elsewhere(wires, w, drive, total, words, down, up):
 
 
 @inlined
-def _add(sources, wires, w, target, p, first, n, start, stop, shift, filled):
+def _add(sources, wires, run, w, target, p, first, n, start, stop, shift, filled):
     kind, graded = wires[w, col.KIND], wires[w, col.NOW_VALUES_AT] != 0
     if kind == col.MATRIX:
         size = sources[p + 1, col.SIZE]
@@ -142,10 +142,16 @@ def _add(sources, wires, w, target, p, first, n, start, stop, shift, filled):
         _add_kernel(wires, w, target, start, stop, graded)
     else:
         # places of an image are more than the numbers of one chunk of lists reach
-        chunk = wires[w, col.TABLES + 4]
+        chunk, events = wires[w, col.TABLES + 3], wires[w, col.NOW_AT]
         for c in range(first // chunk, (first + n - 1) // chunk + 1):
             at = target + WORD * (c * chunk - first)
-            _add_listed(wires, w, at, c, start, stop, shift, graded)
+            if graded or kind == col.LISTED_WORDS:
+                values = wires[w, col.NOW_VALUES_AT]
+                add_sized_lists(wires, w, at, c, events, values, start, stop, shift)
+            else:
+                some, keep = min(chunk, first + n - c * chunk), np.int32(-1 if filled else 0)
+                halves = run[col.HALVES_AT]
+                add_lists(wires, w, at, c, some, events, start, stop, halves, shift, keep)
 
 
 @called
@@ -190,52 +196,6 @@ def _add_graded_rows(wires, w, target, size, first, n, start, stop, shift):
                 row = at + width * np.int64(vec.read_int32(events, e))
                 value = vec.read_int32(values, e)
                 vec.add_graded_64(row, target + WORD * unit, value, by, low)
-
-
-@called
-def _add_listed(wires, w, target, chunk, start, stop, shift, graded):
-    base = vec.read_int64(wires[w, col.TABLES + 0], chunk)
-    starts = wires[w, col.TABLES + 1] + chunk * (wires[w, col.ROWS] + 1) * WORD
-    targets, weights = wires[w, col.TABLES + 2], wires[w, col.TABLES + 3]
-    in_bytes, low = wires[w, col.KIND] == col.LISTED, np.int32(wires[w, col.LOW])
-    by = np.int32(shift + (wires[w, col.DOUBLE] if in_bytes else 0))
-    value = np.int32(1)
-    for e in range(start, stop):
-        soon = np.int64(vec.read_int32(wires[w, col.NOW_AT], min(e + AHEAD, stop - 1)))
-        _ask_for(starts, soon, base, targets, weights)
-        neuron = np.int64(vec.read_int32(wires[w, col.NOW_AT], e))
-        if graded:
-            value = vec.read_int32(wires[w, col.NOW_VALUES_AT], e)
-        a = base + np.int64(vec.read_uint32(starts, neuron))
-        b = base + np.int64(vec.read_uint32(starts, neuron + 1))
-        if in_bytes and not graded:
-            for k in range(a, b):
-                x = np.int32(np.int32(vec.read_uint8(weights, k)) + low)
-                _add_one(target, np.int64(vec.read_uint16(targets, k)), np.int32(x << by))
-        else:
-            for k in range(a, b):
-                if in_bytes:
-                    x = np.int32(np.int32(vec.read_uint8(weights, k)) + low)
-                else:
-                    x = np.int32(vec.read_int16(weights, k))
-                x = np.int32(np.int32(x * value) << by)
-                _add_one(target, np.int64(vec.read_uint16(targets, k)), x)
-
-
-@inlined
-def _ask_for(starts, neuron, base, targets, weights):
-    """Have the list of a source brought near, which lies anywhere in memory."""
-    a = base + np.int64(vec.read_uint32(starts, neuron))
-    b = base + np.int64(vec.read_uint32(starts, neuron + 1))
-    for k in range(a, b, LINE):
-        vec.prefetch(weights + k)
-        vec.prefetch(targets + 2 * k)
-        vec.prefetch(targets + 2 * k + LINE)
-
-
-@inlined
-def _add_one(target, at, x):
-    vec.write_int32(target, at, np.int32(vec.read_int32(target, at) + x))
 
 
 @called

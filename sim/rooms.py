@@ -14,7 +14,7 @@ from hetlava.sim.wiring import Prepared
 
 LINE = 64  # bytes of a cache line, with which every part begins
 WORD, LONG = 4, 8
-SCRATCH = 5  # parts that belong to no source
+SCRATCH = 6  # parts that belong to no source
 
 
 class Plan(NamedTuple):
@@ -69,7 +69,9 @@ class Room:
         base = int(self._bytes.__array_interface__["data"][0])
         self._first = -base % LINE
         at = plan.starts + (base + self._first)
-        self.drive, self.total, self.sent, self.places, self.state = at[:SCRATCH].tolist()
+        self.drive, self.total, self.sent, self.places, self.halves, self.state = at[
+            :SCRATCH
+        ].tolist()
         n = len(sources)
         sources[:, col.SPIKES_AT] = at[SCRATCH : SCRATCH + n]
         sources[:, col.VALUES_AT] = at[SCRATCH + n :] * plan.sent

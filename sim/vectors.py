@@ -100,13 +100,13 @@ class Loop:
         b.position_at_end(self.end)
 
 
-def _reader(kind, result):
-    """Make ``read(base, index)``."""
+def _reader(kind, result, align=None):
+    """Make ``read(base, index)``; an alignment is stated where it is not that of the kind."""
 
     @intrinsic
     def read(context, base, index):
         def generate(context, b, signature, arguments):
-            return b.load(address(b, arguments[0], arguments[1], kind))
+            return b.load(address(b, arguments[0], arguments[1], kind), align=align)
 
         return result(types.intp, types.intp), generate
 
@@ -114,12 +114,13 @@ def _reader(kind, result):
 
 
 read_uint8 = _reader(I8, types.uint8)
+read_int8 = _reader(I8, types.int8)
 read_uint32 = _reader(I32, types.uint32)
-read_uint16 = _reader(I16, types.uint16)
-read_int16 = _reader(I16, types.int16)
+read_int16 = _reader(I16, types.int16, 1)
 read_int32 = _reader(I32, types.int32)
 read_int64 = _reader(I64, types.int64)
 read_uint64 = _reader(I64, types.uint64)
+read_anywhere = _reader(I64, types.uint64, 1)  # also across words
 
 
 def _writer(kind, given):
@@ -136,6 +137,7 @@ def _writer(kind, given):
     return write
 
 
+write_int16 = _writer(I16, types.int16)
 write_int32 = _writer(I32, types.int32)
 write_int64 = _writer(I64, types.int64)
 write_uint64 = _writer(I64, types.uint64)
@@ -277,6 +279,27 @@ def add_floor(context, target, source, n, right, left):
         to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I32)
         value = b.shl(b.ashr(load(b, of, kind), down), up)
         store(b, b.add(load(b, to, kind), value), to)
+        loop.close([])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp, types.int32, types.int32), generate
+
+
+@intrinsic
+def add_halves(context, target, source, n, shift, keep):
+    """Do ``target[k] = (target[k] & keep) + (source[k] << shift)`` for ``n`` sums of 16 bits.
+
+    ``n`` is a multiple of 8 and not 0.
+    """
+
+    def generate(context, b, signature, arguments):
+        target, source, n, shift, keep = arguments
+        kind = vector(I32, 8)
+        up, kept = _repeated(b, shift, 8), _repeated(b, keep, 8)
+        loop = Loop(b, number(0), n, number(8), [])
+        to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I16)
+        value = b.shl(b.sext(load(b, of, vector(I16, 8), 2), kind), up)
+        store(b, b.add(b.and_(load(b, to, kind), kept), value), to)
         loop.close([])
         return context.get_dummy_value()
 

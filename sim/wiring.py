@@ -18,6 +18,7 @@ from hetlava.sim.dense import Products
 from hetlava.sim.memory import require_memory
 from hetlava.sim.parameters import CUBA, MODELS, XYLO, parameters_of
 from hetlava.sim.placing import LANES, Place, padded, place
+from hetlava.sim.synapse_lists import listed_bytes, lists, place_bytes
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses, Span
 
@@ -58,8 +59,9 @@ class Prepared:
         State of every population before the first step; no slots where all is 0.
     state_words : int
         Words that the state of one sample takes.
-    scratch_bytes : (5,) int64
-        Of what arrives in a step, of a part of it, of messages and of spikes by place, of a state.
+    scratch_bytes : (6,) int64
+        Of what arrives in a step, of a part of it, of messages and of spikes by place, of sums of
+        16 bits, of a state.
     row_bytes : int
         Of the spikes of all sources in a step.
     n_places : int
@@ -208,8 +210,10 @@ def _scratch_bytes(sources: Int64, wires: Int64, state_words: int) -> Int64:
     drives = int((sources[:, col.SUMS] * sources[:, col.PORTS]).max())
     widest = int(wires[:, col.TABLES + 7].max(initial=int(sources[:, col.SUMS].max())))
     places = int(sources[:, col.SIZE].max())
-    words = np.array([drives, widest, places, 0, state_words], np.int64)
-    made: Int64 = 4 * (words + ROOM) + np.array([0, 0, 0, places // 8, 0])
+    listed = (wires[:, col.KIND] == col.LISTED) | (wires[:, col.KIND] == col.LISTED_WORDS)
+    chunk = int(wires[listed, col.TABLES + 3].max(initial=0))
+    words = np.array([drives, widest, places, 0, 0, state_words], np.int64)
+    made: Int64 = 4 * (words + ROOM) + np.array([0, 0, 0, places // 8, 2 * chunk, 0])
     return made
 
 
@@ -229,9 +233,10 @@ def _stored_bytes(
     total = 0
     for wire, is_list, span in zip(wires, sparse, spans, strict=True):
         if isinstance(wire, QuantisedProjection | QuantisedSparse):
-            planes = len(storage.planes_of(span))
-            stored = storage.listed_bytes if is_list else storage.tiled_bytes
-            total += stored(wire, at[wire.target], planes)
+            if is_list:
+                total += listed_bytes(wire, at[wire.target], span)
+            else:
+                total += storage.tiled_bytes(wire, at[wire.target], storage.planes_of(span))
     return total
 
 
@@ -327,20 +332,26 @@ def _wire(
         return
     if not isinstance(wire, QuantisedProjection | QuantisedSparse):
         raise UnsupportedError(f"{wire.label}: the engine knows no {type(wire).__name__}")
+    if is_list or isinstance(wire, QuantisedSparse):
+        _lists(keep, row, wire, span, to)
+        return
     planes = storage.planes_of(span)
-    row[col.PLANES] = len(planes)
+    row[col.KIND], row[col.PLANES] = col.MATRIX, len(planes)
     for k, plane in enumerate(planes):
         row[col.LOW + k], row[col.DOUBLE + k] = plane
-    if isinstance(wire, QuantisedProjection) and not is_list:
-        row[col.KIND] = col.MATRIX
-        row[col.TABLES] = keep.address(storage.tiles(wire, to, planes))
-        return
-    listed = storage.lists(wire, to, planes)
-    row[col.KIND] = col.LISTED if listed.weights.dtype == np.uint8 else col.LISTED_WORDS
-    row[col.FAN_IN], row[col.TABLES + 4] = listed.fan_in, listed.chunk
-    stored: tuple[AnyArray, ...] = listed[:4]
+    row[col.TABLES] = keep.address(storage.tiles(wire, to, planes))
+
+
+def _lists(keep: _Keeper, row: Int64, wire: QuantisedSynapses, span: Span, to: Place) -> None:
+    made = lists(wire, to, span)
+    row[col.KIND] = col.LISTED if made.in_bytes else col.LISTED_WORDS
+    row[col.FAN_IN], row[col.DOUBLE] = made.fan_in, made.double
+    stored: tuple[AnyArray, ...] = made.chunks, made.starts, made.groups
     for k, array in enumerate(stored):
         row[col.TABLES + k] = keep.address(array)
+    row[col.TABLES + 3 : col.TABLES + 7] = (
+        made.chunk, made.at_once, made.bits, place_bytes(made.bits)
+    )  # fmt: skip
 
 
 def _kernel(keep: _Keeper, row: Int64, wire: QuantisedConvolution, to: Place, shift: int) -> None:

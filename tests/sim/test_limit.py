@@ -41,7 +41,7 @@ def chain():
     )
 
 
-def test_a_row_is_a_byte_a_neuron_or_three_a_listed_weight(chain):
+def test_a_row_is_a_byte_a_neuron_or_a_list_of_its_weights(chain):
     assert row_bytes(chain.projections[0]).tolist() == [4, 4, 3]
 
 

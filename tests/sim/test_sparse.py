@@ -11,7 +11,8 @@ from hetlava.convolution import QuantisedConvolution
 from hetlava.events import Events, from_dense
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
-from hetlava.sim import engine, reference, storage
+from hetlava.sim import engine, reference, synapse_lists
+from hetlava.sim.placing import place
 from hetlava.sim.wiring import lay_out
 from hetlava.sparse_synapses import QuantisedSparse, as_matrix, from_coordinates, from_matrix
 from hetlava.synapses import QuantisedProjection
@@ -126,7 +127,7 @@ def test_lists_lead_to_every_pixel_of_an_image_of_many(rng):
         pre=rng.integers(0, n, 5000),
         weights=2 * rng.integers(1, 100, 5000),
     )
-    assert post.max() > storage.PLACES
+    assert post.max() > synapse_lists.PLACES
     net = network(rng, [kernel, lists], n_steps=3)
     inputs = from_dense(rng.random((3, 1, n)) < 0.3)
     assert_same(engine.run(net, inputs), reference.run(net, inputs))
@@ -149,7 +150,7 @@ def test_no_matrix_is_made_of_lists(monkeypatch, rng):
     inputs = from_dense(rng.random((3, 1, n)) < 0.1)
     assert_same(engine.run(net, inputs), reference.run(net, inputs))
     tables = lay_out(net).kept
-    assert sum(a.nbytes for a in tables if a.dtype in (np.uint8, np.uint16)) == 3 * wire.post.size
+    assert sum(a.nbytes for a in tables if a.dtype == np.uint8) == 3 * wire.post.size
 
 
 @pytest.mark.parametrize("mode", ["events", "dense"])
@@ -175,7 +176,7 @@ def test_what_weights_will_take_is_known_before(monkeypatch, rng, listed, odd, p
     monkeypatch.setattr("hetlava.sim.wiring.require_memory", lambda n, what: asked.append(n))
     wire = QuantisedProjection(source="input", target="a", weights=weights.astype(np.int16))
     kept = lay_out(network(rng, [from_matrix(wire) if listed else wire])).kept
-    kinds = (np.uint8, np.uint16, np.int16, np.uint32)
+    kinds = (np.uint8, np.uint32)
     assert asked == [sum(a.nbytes for a in kept if a.dtype in kinds)]
     assert asked[0] >= planes * np.count_nonzero(weights)
 
@@ -187,4 +188,32 @@ def test_nothing_but_empty_lists_runs(rng):
     )
     net = network(rng, [wire])
     inputs: Events = from_dense(rng.random((30, 1, 3)) < 0.5)
+    assert_same(engine.run(net, inputs, probes=PROBES), reference.run(net, inputs, probes=PROBES))
+
+
+@pytest.mark.parametrize(("fan", "bits"), [(8, 16), (1024, 13)])
+def test_a_group_tells_places_apart_that_are_as_far_as_its_synapses_are_rare(rng, fan, bits):
+    n = 1 << 16
+    post = np.sort(rng.permuted(np.tile(np.arange(n), (3, 1)), axis=1)[:, :fan], axis=1)
+    wire = from_coordinates(
+        source="input",
+        target="a",
+        shape=(n, 3),
+        post=post.ravel(),
+        pre=np.repeat(np.arange(3), fan),
+        weights=rng.choice([-256, 254], 3 * fan),
+    )
+    made = synapse_lists.lists(wire, place(n, [wire], [True]), wire.span())
+    assert (made.bits, made.groups.size) == (bits, 3 * fan // 4 * (12 if bits == 16 else 11))
+    net = network(rng, [wire], n_steps=4)
+    inputs = from_dense(np.ones((4, 1, 3), bool))
+    assert_same(engine.run(net, inputs), reference.run(net, inputs))
+
+
+@pytest.mark.parametrize("weight", [-256, 254])
+def test_sums_of_many_sources_leave_16_bits(rng, weight):
+    matrix = np.full((64, 700), weight, np.int16)
+    wire = from_matrix(QuantisedProjection(source="input", target="a", weights=matrix))
+    net = network(rng, [wire], n_steps=4)
+    inputs = from_dense(np.ones((4, 1, 700), bool))
     assert_same(engine.run(net, inputs, probes=PROBES), reference.run(net, inputs, probes=PROBES))
