@@ -137,8 +137,9 @@ def wilson(successes: int, n: int) -> Interval:
     p, z2 = successes / n, Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    # 0 and n successes end the interval at 0 and 1 exactly, which rounding would miss
-    low, high = max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    # the interval of 0 and of n successes ends there exactly, which rounding would miss
+    low = float(centre - half) if successes else 0.0
+    high = float(centre + half) if successes < n else 1.0
     return Interval(100 * p, 100 * low, 100 * high)
 
 

@@ -40,6 +40,12 @@ def test_wilson_equals_scipy(n, data):
     assert ours.high == pytest.approx(100 * theirs.high, abs=1e-4)
 
 
+@given(st.integers(1, 10_000))
+def test_the_interval_of_none_and_of_all_ends_there(n):
+    assert wilson(0, n)[:2] == (0.0, 0.0) and wilson(0, n).high > 0
+    assert wilson(n, n).high == wilson(n, n).value == 100.0
+
+
 def test_the_drop_counts_lost_and_won_samples():
     before, after = np.array([1, 1, 1, 0], bool), np.array([1, 0, 0, 1], bool)
     assert paired_drop(before, after).value == 25.0

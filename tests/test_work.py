@@ -14,16 +14,59 @@ from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantisation import dequantise
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.sim import floating, reference
+from hetlava.sparse_synapses import from_matrix
 from hetlava.work import (
     connection_sparsity,
     count,
     footprint,
     join,
+    kind_of,
     membrane_updates,
+    n_synapses,
     neuron_bits,
 )
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
+
+
+def test_floats_are_counted_as_the_integers_that_they_are_rounded_to(
+    rng: np.random.Generator, random_convolution: Callable[..., QuantisedConvolution]
+) -> None:
+    q = random_convolution(rng)
+    thin = QuantisedProjection(
+        source="p0",
+        target="out",
+        weights=(2 * rng.integers(-9, 9, (4, q.shape[0])) * (rng.random((4, 1)) < 0.6)).astype(
+            np.int16
+        ),
+    )
+    net = QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=q.shape[1],
+        n_steps=30,
+        populations=(
+            QuantisedPopulation(name="p0", registers=lasting(q.shape[0]), scale=64.0),
+            QuantisedPopulation(name="out", registers=lasting(4), scale=64.0),
+        ),
+        projections=(q, from_matrix(thin)),
+        output="out",
+    )
+    floats = dequantise(net)
+    for a, b in zip(floats.projections, net.projections, strict=True):
+        assert (kind_of(a), n_synapses(a)) == (kind_of(b), n_synapses(b))
+    assert [kind_of(a) for a in floats.projections] == ["kernel", "sparse"]
+    assert n_synapses(q) == np.count_nonzero(replace(q, weights=np.ones_like(q.weights)).matrix())
+    assert connection_sparsity(floats) == connection_sparsity(net)
+    # 8 bytes a weight, 2 bits for each listed target of 4, 7 numbers of 8 bytes for a neuron
+    listed = net.projections[1].weights.size
+    expected = 8 * (q.weights.size + listed + 7 * (q.shape[0] + 4)) + listed / 4
+    assert footprint(floats) == expected
+
+
+def lasting(n: int) -> CubaRegisters:
+    """Return neurons with a memory, which floats can have."""
+    return replace(registers(n), du=np.full(n, 400, np.int32), dv=np.full(n, 300, np.int32))
 
 
 def registers(n: int, vth: int = 10) -> CubaRegisters:

@@ -24,7 +24,7 @@ from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import from_dense
 from hetlava.hardware.interface import Target
 from hetlava.hardware.mismatch import Mismatch
-from hetlava.network import Network, Plain
+from hetlava.network import Network, Plain, with_matrices
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.recording import Recording
 from hetlava.train.config import TrainConfig
@@ -65,10 +65,15 @@ class Tuning:
 
 
 class FixedNet(TrainableNet):
-    """A network of any wiring of which the weights are learned, and nothing else."""
+    """A network of any wiring of which the weights are learned, and nothing else.
+
+    An analog chip has a synapse of its own between every two neurons, and each learns for itself:
+    of kernels and lists their matrices are tuned.
+    """
 
     def __init__(self, net: Network) -> None:
         super().__init__()
+        net = with_matrices(net)
         for p in net.populations:
             if type(p.neurons) not in (CubaLI, CubaLIF):
                 raise UnsupportedError(f"population {p.name}: {type(p.neurons).__name__} is fixed")

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hetlava.errors import UnsupportedError, ValidationError
+from hetlava.float_synapses import as_lists
 from hetlava.hardware.bss2_sim import bss2_target
 from hetlava.hardware.mismatch_presets import PRESETS
 from hetlava.network import Network, Population, Projection
@@ -108,6 +109,13 @@ def test_equal_runs_give_equal_weights_and_resume_to_them(net, bars, tmp_path):
 def test_tuning_on_dies_meets_new_ones(net, bars):
     tuned = tune(net, UNCALIBRATED, bars[0], QUICK)
     assert tuned.projections != net.projections and tuned.populations == net.populations
+
+
+def test_of_lists_their_matrices_are_tuned(net, bars):
+    thin = [replace(q, weights=q.weights * (np.abs(q.weights) > 0.05)) for q in net.projections]
+    listed = replace(net, projections=tuple(map(as_lists, thin)))
+    tuned = tune(listed, UNCALIBRATED, bars[0], QUICK)
+    assert tuned == tune(replace(net, projections=tuple(thin)), UNCALIBRATED, bars[0], QUICK)
 
 
 def test_a_fixed_net_is_the_network(net, bars):
