@@ -14,14 +14,13 @@ from hetlava.export.lava_dl_neuron_group import biased_current
 from hetlava.export.lava_dl_parts import Signal, check_keys, in_file, layer_name, limited, vector
 from hetlava.export.netx_decays import netx_decays
 from hetlava.export.netx_neurons import NETX_BIAS_EXP
-from hetlava.fixedpoint import STATE_SHIFT
+from hetlava.fixedpoint import MESSAGE_BITS_MAX, STATE_SHIFT
 from hetlava.neurons.adaptive import AdrfRegisters, AlifRegisters
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.neurons.resonate import ResonatorRegisters
 from hetlava.neurons.sigma_delta import DeltaRegisters
 from hetlava.quantised import QuantisedPopulation, QuantisedProjection
-from hetlava.synapses import MESSAGE_BITS_MAX
 
 AFFINE_THRESHOLD = (1 << 18) - 1  # of neurons that only integrate, as lava-dl writes it
 MESSAGE_BITS = 16  # of sigma-delta neurons, as netx takes them where the file does not say

@@ -15,10 +15,13 @@ from typing import Any, get_args
 from hetlava.chip_spec import MEANINGS, ChipSpec, Source, Status, contradictions
 from hetlava.chips import CHIPS, OTHERS, chip
 from hetlava.errors import DataError, FormatError, ValidationError
+from hetlava.fixedpoint import MESSAGE_BITS_MAX
 
 SIZE_MAX = 1 << 20  # [byte] of a file
 SUFFIX = ".toml"
 ENTRY = ("value", "status", "source")
+# of tables that were written before a limit was known
+ADDED = {"message_bits": (MESSAGE_BITS_MAX, "assumed", "the table does not say; as wide as any")}
 
 
 def find_chip(name: str) -> ChipSpec:
@@ -72,6 +75,8 @@ def from_plain(plain: object, where: str) -> ChipSpec:
     """
     if not isinstance(plain, Mapping):
         raise ValidationError(f"{where}: is a {type(plain).__name__}, expected a chip's table")
+    added = {name: dict(zip(ENTRY, values, strict=True)) for name, values in ADDED.items()}
+    plain = {**added, **plain}
     wrong = [*_shape_errors(plain)]
     if not wrong:
         numbers = {name: plain[name]["value"] for name in ChipSpec.limits()}

@@ -7,7 +7,14 @@ from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple
 
 from hetlava.errors import ValidationError
-from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, WEIGHT_BITS, weight_step
+from hetlava.fixedpoint import (
+    DECAY_BITS,
+    MESSAGE_BITS_MAX,
+    STATE_BITS,
+    STATE_SHIFT,
+    WEIGHT_BITS,
+    weight_step,
+)
 
 Status = Literal["verified", "secondary", "assumed"]
 
@@ -88,6 +95,7 @@ _LIMITS: Mapping[str, _Limit] = MappingProxyType(
         "weight_exp_min": _Limit("smallest exponent of a projection", -16, 16),
         "weight_exp_max": _Limit("largest exponent of a projection", -16, 16),
         "delay_max": _Limit("largest delay beyond the step that all take [step]", 0, 62),
+        "message_bits": _Limit("number that a spike carries [bit]; 0: none", 0, MESSAGE_BITS_MAX),
         "neurons_per_core": _Limit("neurons of a core", 1, _ANY),
         "cores": _Limit("cores of a chip", 1, _ANY),
         "decay_profiles": _Limit("distinct (du, dv) of a core; 0: one per neuron", 0, _ANY),
@@ -143,6 +151,8 @@ class ChipSpec(Sourced):
         Range of a projection's exponent.
     delay_max : int
         Largest synaptic delay [steps] beyond the one that every synapse has.
+    message_bits : int
+        Width of the number that a graded spike carries [bit]; 0 where spikes carry none.
     neurons_per_core, cores : int
         Size.
     decay_profiles, vth_profiles : int
@@ -170,6 +180,7 @@ class ChipSpec(Sourced):
     weight_exp_min: int
     weight_exp_max: int
     delay_max: int
+    message_bits: int
     neurons_per_core: int
     cores: int
     decay_profiles: int

@@ -15,6 +15,7 @@ LAVA = "lava-nc 0.10.0, bit-accurate LIF and Dense models"
 NENGO_LOIHI = "nengo-loihi e564f66, block.py, hardware/builder.py and allocators.py"
 BRIAN2_LOIHI = "brian2-loihi 9ac5842, loihi_synapses.py"
 LOIHI2_PAGE = "open-neuromorphic.org, Loihi 2 page"
+LOIHI2_BRIEF = "Intel's technology brief of Loihi 2 (2021)"
 
 _VERIFIED_WIDTHS = {
     "state_bits": Source(LAVA, "verified"),
@@ -53,6 +54,7 @@ LOIHI1 = ChipSpec(
     weight_exp_min=-7,
     weight_exp_max=7,
     delay_max=62,
+    message_bits=0,
     neurons_per_core=1024,
     cores=128,
     decay_profiles=31,
@@ -67,6 +69,7 @@ LOIHI1 = ChipSpec(
     sources=_VERIFIED_WIDTHS
     | _CORE_MEMORY
     | {
+        "message_bits": Source(f"{LOIHI2_BRIEF}: Loihi's spikes are binary", "secondary"),
         "weight_exp_min": Source(f"{NENGO_LOIHI}; brian2-loihi allows -8", "verified"),
         "weight_exp_max": Source(NENGO_LOIHI, "verified"),
         "neurons_per_core": Source(NENGO_LOIHI, "verified"),
@@ -85,6 +88,7 @@ LOIHI1 = ChipSpec(
 LOIHI2 = replace(
     LOIHI1,
     name="loihi2",
+    message_bits=32,
     neurons_per_core=8192,
     cores=120,
     decay_profiles=0,
@@ -92,6 +96,7 @@ LOIHI2 = replace(
     sources=_VERIFIED_WIDTHS
     | {name: Source(_AS_LOIHI1, "assumed") for name in _CORE_MEMORY}
     | {
+        "message_bits": Source(f"{LOIHI2_BRIEF}: integers of up to 32 bits", "secondary"),
         "weight_exp_min": Source(_AS_LOIHI1, "assumed"),
         "weight_exp_max": Source(_AS_LOIHI1, "assumed"),
         "neurons_per_core": Source(LOIHI2_PAGE, "secondary"),

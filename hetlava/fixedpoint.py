@@ -11,6 +11,7 @@ from hetlava.arrays import Float, Int, Int64
 STATE_BITS = 24  # u and v are 24-bit signed words
 DECAY_BITS = 12
 WEIGHT_BITS = 8  # of a magnitude
+MESSAGE_BITS_MAX = 32  # of the words that spikes may carry
 STATE_SHIFT = 6  # weights, thresholds and biases stand 6 bits above the state's unit
 
 

@@ -118,6 +118,16 @@ def delays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
             yield from outside(label, q.delays, 0, chip.delay_max, cure)
 
 
+def messages_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
+    """Spikes carry no wider numbers than the chip's can."""
+    for q in net.projections:
+        if q.message_bits > chip.message_bits:
+            room = f"at most {chip.message_bits} bits" if chip.message_bits else "no numbers"
+            text = f"is sent numbers of {q.message_bits} bits, spikes of {chip.name} carry {room}"
+            cure = "train on an encoder that gives spikes, as mnist:rate, or choose loihi2"
+            yield Violation(f"{q.source} -> {q.target}", q.shape[1], text, cure)
+
+
 def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """There is room for every neuron, decay profile and threshold; populations may share cores."""
     cores = _cores(net, chip)
@@ -152,6 +162,7 @@ RULES: tuple[Rule, ...] = (
     biases_fit,
     weights_fit,
     delays_fit,
+    messages_fit,
     neurons_fit,
 )
 

@@ -12,9 +12,9 @@ from hetlava.connectivity import BLOCK, Matrix, Synapses
 from hetlava.connectivity import Pair as Pair
 from hetlava.connectivity import Rows as Rows
 from hetlava.errors import ValidationError
+from hetlava.fixedpoint import MESSAGE_BITS_MAX
 
 DELAY_MAX = 62  # [step]; Loihi 2 has 6 bits of delay, of which one step is the synapse's own
-MESSAGE_BITS_MAX = 32  # [bit]; messages are words of 32 bits
 
 STORED = (np.int16, np.int8)  # what holds weights
 _STORAGE = frozenset({"weights", "halved"})

@@ -51,6 +51,14 @@ def test_a_plain_table_is_the_same_chip() -> None:
     assert from_plain(to_plain(mine), "here") == mine
 
 
+def test_a_table_from_before_graded_spikes_were_told_takes_any() -> None:
+    plain = to_plain(replace(LOIHI1, name="mychip"))
+    del plain["message_bits"]
+    found = from_plain(plain, "here")
+    assert found.message_bits == 32 and found.sources["message_bits"].status == "assumed"
+    assert replace(found, message_bits=0, sources=LOIHI1.sources) == replace(LOIHI1, name="mychip")
+
+
 def test_a_name_without_suffix_is_a_listed_chip() -> None:
     assert find_chip("loihi1") is LOIHI1
     with pytest.raises(ValidationError, match="'mychip' is unknown; known: loihi1, loihi2"):

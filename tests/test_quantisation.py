@@ -267,6 +267,19 @@ def test_a_bias_that_does_not_fit_is_refused_with_the_first_neuron(rng):
         quantise(with_neurons(network(rng), v_leak=leak), LOIHI2)
 
 
+def test_levels_are_refused_where_spikes_carry_none(rng):
+    net = network(rng)
+    graded = tuple(
+        replace(q, message_bits=8) if q.source == "input" else q for q in net.projections
+    )
+    net = replace(net, projections=graded)
+    assert quantise(net, LOIHI2).projections[0].message_bits == 8
+    narrow = replace(LOIHI2, name="narrow", message_bits=7)
+    for chip, room in ((LOIHI1, "carry no numbers"), (narrow, "carry at most 7 bits")):
+        with pytest.raises(RuleError, match=f"messages_fit: input -> .*{room}; train on an enc"):
+            quantise(net, chip)
+
+
 def test_a_network_too_large_for_the_chip_is_refused(rng):
     d_mem, d_syn = (d.ravel() for d in np.meshgrid(np.arange(20, 100), np.arange(20, 100)))
     n = d_mem.size  # 6400 distinct pairs, more than 31 profiles on each of 128 cores

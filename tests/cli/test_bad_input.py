@@ -28,6 +28,22 @@ def test_unknown_chip(hetlava, model):
     assert not model.with_suffix(".net").exists()
 
 
+def test_graded_input_for_a_chip_of_plain_spikes(hetlava, model, digits_network):
+    from dataclasses import replace
+
+    from hetlava.train.model_file import write_model
+
+    first, *others = digits_network.projections
+    graded = (replace(first, message_bits=8), *others)
+    write_model(model, replace(digits_network, projections=graded))
+    outcome = hetlava("export", model, "--target", "loihi1")
+    assert_refused(outcome, "spikes of loihi1 carry no numbers", "mnist:rate", "or choose loihi2")
+    assert not model.with_suffix(".net").exists()
+    assert hetlava("export", model, "--target", "loihi2").code == 0
+    moved = hetlava("run", model.with_suffix(".net"), "--chip", "loihi1")
+    assert_refused(moved, "spikes of loihi1 carry no numbers")
+
+
 def test_unknown_target(hetlava, net_file):
     assert_refused(hetlava("run", net_file, "--target", "tpu"), "tpu", "loihi2-sim", "lava-cpu")
 
