@@ -61,10 +61,10 @@ class Target:
         :class:`~hetlava.network.Network`.
     noisy : bool
         Whether two runs of one input differ; only then are several trials of use.
-    checker, quantiser, placer : callable or None
-        How limits are checked, a float network is brought into the form that the target holds, and
-        neurons are put on cores. None: as the rules of a :class:`~hetlava.chips.ChipSpec` say, or
-        not at all where the target has none.
+    checker, quantiser, dequantiser, placer : callable or None
+        How limits are checked, a float network is brought into the form that the target holds and
+        back, and neurons are put on cores. None: as the rules of a
+        :class:`~hetlava.chips.ChipSpec` say, or not at all where the target has none.
     missing : callable
         Returns why the target cannot be used here, None if it can; loads nothing.
     """
@@ -77,6 +77,7 @@ class Target:
     noisy: bool = False
     checker: Callable[[Any], Collection[Violation]] | None = None
     quantiser: Callable[[Network], AnyNetwork] | None = None
+    dequantiser: Callable[[QuantisedNetwork], Network] | None = None
     placer: "Callable[[Any], Placement] | None" = None
     missing: Callable[[], str | None] = always
 
@@ -119,6 +120,21 @@ class Target:
         from hetlava.quantisation import quantise
 
         return quantise(net, self.spec)
+
+    def dequantise(self, net: QuantisedNetwork) -> Network:
+        """Return the float network that registers stand for: parameters rounded, states not.
+
+        Raises
+        ------
+        UnsupportedError
+            If the target takes other networks, or registers stand for no float network.
+        """
+        self._require_taken(net)
+        if self.dequantiser is not None:
+            return self.dequantiser(net)
+        from hetlava.quantisation import dequantise
+
+        return dequantise(net)
 
     def place(self, net: AnyNetwork) -> "Placement":
         """Put every neuron on a core; raises RuleError with every reason why that cannot be.

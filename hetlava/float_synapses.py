@@ -267,12 +267,17 @@ _FLOAT: dict[type[QuantisedSynapses], type[FloatSynapses]] = {
 }
 
 
-def of_registers(q: QuantisedSynapses, weights: Float) -> FloatSynapses:
-    """Return synapses that join what ``q`` joins, with weights [V] of the same shape."""
+def of_registers(
+    q: QuantisedSynapses, weights: Float, message_bits: int | None = None
+) -> FloatSynapses:
+    """Return synapses that join what ``q`` joins, with weights [V] of the same shape.
+
+    They are sent what ``q`` is, unless ``message_bits`` are given.
+    """
     return _FLOAT[type(q)](
         source=q.source,
         target=q.target,
         weights=weights,
-        message_bits=q.message_bits,
+        message_bits=q.message_bits if message_bits is None else message_bits,
         **q.arrangement(),
     )

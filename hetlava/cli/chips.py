@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hetlava.errors import ValidationError
 
 if TYPE_CHECKING:
-    from hetlava.chip_spec import ChipSpec
+    from hetlava.chip_spec import ChipSpec, Sourced
     from hetlava.cli.net_files import NetOptions
     from hetlava.network import Network
     from hetlava.quantised import QuantisedNetwork
@@ -27,6 +27,21 @@ def chip_to_round_for(target: str | None, chip: str | None) -> "ChipSpec":
     if target is not None and chip is not None:
         raise ValidationError(f"--target {target} and --chip {chip}: give one of them")
     return find_chip(chip or target or DEFAULT)
+
+
+def any_chip_to_round_for(target: str | None, chip: str | None) -> "Sourced":
+    """Return the chip of ``--target``, of any kind, or the digital one of ``--chip``.
+
+    Raises
+    ------
+    ValidationError
+        As :func:`chip_to_round_for`.
+    """
+    from hetlava.chips import OTHERS, described
+
+    if target is not None and target in OTHERS and chip is None:
+        return described(target)
+    return chip_to_round_for(target, chip)
 
 
 def read_to_run(

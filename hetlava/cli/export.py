@@ -109,8 +109,7 @@ def export(
     """Quantise a trained network for a chip and write it; prints the error budget."""
     from rich.console import Console
 
-    from hetlava.chips import OTHERS, described
-    from hetlava.cli.chips import chip_to_round_for
+    from hetlava.cli.chips import any_chip_to_round_for
     from hetlava.cli.contents import read_any
     from hetlava.cli.net_files import NetOptions
     from hetlava.cli.rounding import Asked
@@ -148,8 +147,7 @@ def export(
         raise ValidationError(
             "--data belongs to --format lava, --finetune, --codebook-weights and --make-up-leak"
         )
-    other = target is not None and target in OTHERS and chip is None
-    spec = described(target or "") if other else chip_to_round_for(target, chip)
+    spec = any_chip_to_round_for(target, chip)
     read = read_any(model, NetOptions(dt, steps, readout, as_netx))
     if format == "net" and isinstance(read, QuantisedNetwork):
         _check_new(model, read, out)

@@ -76,6 +76,15 @@ def rounded(
     return quantised
 
 
+def as_asked(
+    net: Network, spec: Sourced, precision: Precision, sharing: Sharing
+) -> QuantisedNetwork:
+    """Round a network for a chip of any kind, measuring and printing nothing."""
+    if isinstance(spec, ChipSpec):
+        return quantise_sharing(net, spec, precision, sharing)
+    return _for_another(net, spec, Asked(precision=precision, sharing=sharing))
+
+
 def _for_another(net: Network, spec: Sourced, asked: Asked) -> QuantisedNetwork:
     """Round for a chip that is not made of cores like Loihi's, which has its own way."""
     if asked != Asked():
@@ -85,7 +94,7 @@ def _for_another(net: Network, spec: Sourced, asked: Asked) -> QuantisedNetwork:
         )
     made = target(spec.name).quantise(net)
     if not isinstance(made, QuantisedNetwork):
-        raise UnsupportedError(f"{spec.name}: is not programmed by integers, nothing to export")
+        raise UnsupportedError(f"{spec.name}: is not programmed by integers")
     return made
 
 

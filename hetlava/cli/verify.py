@@ -71,13 +71,14 @@ def verify(
     """
     from rich.console import Console
 
-    from hetlava.cli.chips import chip_to_round_for
+    from hetlava.cli.chips import any_chip_to_round_for
     from hetlava.cli.contents import is_quantised
     from hetlava.cli.net_files import NetOptions
+    from hetlava.cli.rounding import as_asked
     from hetlava.cli.samples import load_samples
     from hetlava.errors import ValidationError
     from hetlava.export.net_hdf5 import read
-    from hetlava.hardware.core_sharing import Sharing, quantise_sharing
+    from hetlava.hardware.core_sharing import Sharing
     from hetlava.hardware.lava_elsewhere import located
     from hetlava.report.ladder import climb
     from hetlava.report.tables import parity_tables
@@ -116,7 +117,8 @@ def verify(
     further = located(also or (), lava_python, lava_timeout)
     net = read_model(model)
     if net_file is None:
-        quantised = quantise_sharing(net, chip_to_round_for(target, chip), precision, sharing)
+        spec = any_chip_to_round_for(target, chip)
+        quantised = as_asked(net, spec, precision, sharing)
     elif (precision, sharing, target, chip) != (Precision(), Sharing(), None, None):
         raise ValidationError(f"{net_file}: is rounded already; --net takes no options of rounding")
     else:

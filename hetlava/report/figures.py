@@ -7,7 +7,7 @@ import numpy as np
 
 from hetlava.events import Events
 from hetlava.files import replacing
-from hetlava.fixedpoint import decay_tau
+from hetlava.hardware.targets import target_of
 from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
 from hetlava.report.canvas import BLUE, GREY, INK, ORANGE, new_figure
@@ -26,7 +26,7 @@ def draw_ladder(
     """
     figure = new_figure(11, 7)
     axes = figure.subplots(2, 2)
-    _taus(axes[0, 0], net, quantised)
+    _taus(axes[0, 0], net, target_of(quantised).dequantise(quantised), quantised.chip)
     _accuracies(axes[0, 1], ladder)
     _raster(axes[1, 0], inputs, ladder, sample=0)
     _weights(axes[1, 1], net, quantised)
@@ -34,15 +34,17 @@ def draw_ladder(
         figure.savefig(temporary, format="png", dpi=110)
 
 
-def _taus(axes: Any, net: Network, quantised: QuantisedNetwork) -> None:
-    float_ms = np.concatenate([p.neurons.tau_mem for p in net.populations]) * 1e3
-    words = np.concatenate([p.cuba.dv for p in quantised.populations])
+def _taus(axes: Any, net: Network, rounded: Network, chip: str) -> None:
+    float_ms, rounded_ms = (
+        np.concatenate([p.neurons.tau_mem for p in which.populations]) * 1e3
+        for which in (net, rounded)
+    )
     bins = np.geomspace(float_ms.min() * 0.95, float_ms.max() * 1.05, 31)
     axes.hist(float_ms, bins, color=GREY, label="trained (float)")
-    rounded = decay_tau(words, net.dt) * 1e3
-    axes.hist(rounded, bins, histtype="step", color=BLUE, lw=1.5, label="rounded (12-bit word)")
+    label = f"rounded for {chip}"
+    axes.hist(rounded_ms, bins, histtype="step", color=BLUE, lw=1.5, label=label)
     axes.set(xscale="log", xlabel="membrane time constant [ms]", ylabel="neurons")
-    axes.set_title(f"{len(np.unique(words))} distinct decay words, {words.size} neurons")
+    axes.set_title(f"{np.unique(rounded_ms).size} distinct decays, {rounded_ms.size} neurons")
     plain_log_ticks(axes, float_ms)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.25)  # room for the legend above the bars
     axes.legend(frameon=False, loc="upper left")

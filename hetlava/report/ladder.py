@@ -9,7 +9,6 @@ from hetlava.hardware.interface import Target
 from hetlava.hardware.targets import target, target_of
 from hetlava.network import Network
 from hetlava.parity import Parity, compare
-from hetlava.quantisation import dequantise
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
 from hetlava.sim import floating
@@ -68,9 +67,10 @@ def climb(
     progress("float")
     reference = floating.run(net, inputs)
     progress("fake-quantised")
-    fake = replace(floating.run(dequantise(quantised), inputs), target="fake-quantised")
+    chip = target_of(quantised)
+    fake = replace(floating.run(chip.dequantise(quantised), inputs), target="fake-quantised")
     progress("integers")
-    engine = target_of(quantised).run(quantised, inputs, threads=threads)
+    engine = chip.run(quantised, inputs, threads=threads)
     rungs = [compare(reference, fake, labels), compare(reference, engine, labels, name="integers")]
     failures = [too_large(parity, max_drop) for parity in rungs]
     recordings = [reference, fake, engine]

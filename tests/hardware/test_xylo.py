@@ -10,10 +10,12 @@ from hetlava.chip_xylo import XYLO2
 from hetlava.errors import RuleError, UnsupportedError
 from hetlava.events import from_dense
 from hetlava.export.net_hdf5 import read, write
+from hetlava.float_synapses import Convolution
 from hetlava.hardware.targets import target
 from hetlava.hardware.xylo import dash_tau, nearest_dash, quantise
+from hetlava.hardware.xylo_floats import dequantise
 from hetlava.hardware.xylo_rules import violations
-from hetlava.network import Network, Population, Projection
+from hetlava.network import Network, Population, Projection, with_matrices
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.sim import torch_engine
 
@@ -157,6 +159,58 @@ def test_registers_that_were_changed_are_checked(net: Network) -> None:
         assert part in text
     (turned,) = violations(replace(made, projections=(second, first, third)), XYLO2)
     assert "not in the order of their sources" in str(turned)
+
+
+def test_registers_stand_for_floats(net: Network) -> None:
+    made = quantise(changed(net, v_leak=np.full(20, 0.3)))
+    again = target("xylo2").dequantise(made)
+    scale = {p.name: p.scale for p in made.populations}
+    for p, q in zip(net.populations, again.populations, strict=True):
+        assert isinstance(q.neurons, CubaLIF)
+        assert np.allclose(q.neurons.tau_mem, p.neurons.tau_mem, rtol=1e-12)  # powers of two
+        assert np.allclose(
+            q.neurons.tau_syn, dash_tau(nearest_dash(p.neurons.tau_syn, 1e-3), 1e-3), rtol=1e-12
+        )
+        # whole thresholds: half a unit of the state
+        off = np.abs(q.neurons.v_threshold - p.neurons.v_threshold)
+        assert np.all(off <= 0.5 / scale[p.name] * (1 + 1e-9))
+    # a whole bias of every step, kept for 2**5 steps at most
+    assert np.abs(again.populations[0].neurons.v_leak - 0.3).max() <= 16 / scale["hidden"]
+    exact = {(q.source, q.target): q.weights for q in net.projections}
+    for q, kept in zip(made.projections, again.projections, strict=True):
+        half = 0.5 * 2.0**q.weight_exp / scale[q.target]
+        error = np.abs(kept.weights - exact[q.source, q.target])
+        assert error.max() <= half and not kept.message_bits
+    assert np.array_equal(
+        np.floor(again.populations[0].neurons.v_threshold * scale["hidden"]) + 1,
+        made.populations[0].registers.vth,
+    )
+
+
+def test_registers_that_no_float_stands_for_are_refused(net: Network) -> None:
+    made = quantise(net)
+    first = made.populations[0]
+    at_once = replace(first.registers, dash_mem=np.zeros(20, np.int32))
+    for wrong, reason in (
+        (replace(first, registers=at_once), "a shift of 0 loses all in a step"),
+        (replace(first, scale=0.0), "its scale back to volts is not known"),
+    ):
+        with pytest.raises(UnsupportedError, match=reason):
+            dequantise(replace(made, populations=(wrong, made.populations[1])))
+
+
+def test_kernels_are_held_as_their_matrices(net: Network) -> None:
+    kernel = Convolution(
+        source="input",
+        target="hidden",
+        weights=np.linspace(-0.2, 0.4, 15).reshape(5, 1, 3, 1),
+        input_shape=(1, 4, 2),
+        padding=((1, 0), (0, 0)),
+        stride=(2, 1),
+    )
+    others = tuple(q for q in net.projections if q.source != "input")
+    imaged = replace(net, projections=(kernel, *others))
+    assert quantise(imaged) == quantise(with_matrices(imaged))
 
 
 def test_a_file_keeps_it_whole(net: Network, tmp_path: Path) -> None:
