@@ -8,10 +8,11 @@ import numpy as np
 
 from hetlava.arrays import AnyArray, Int, Int64
 from hetlava.sim import columns as col
-from hetlava.sim import kernels, listing
+from hetlava.sim import kernels, listing, stepping
 from hetlava.sim.dense_layers import dense_wires, run_dense, without_sizes
 from hetlava.sim.modes import Mode
 from hetlava.sim.placing import LANES
+from hetlava.sim.programs import attach
 from hetlava.sim.rooms import Room, plan
 from hetlava.sim.trains import Memory, Output, Recorder, Train
 from hetlava.sim.wiring import ROOM, Group, Prepared
@@ -95,6 +96,8 @@ class Block:
         self.sources[0, col.LIST_ROWS_AT : col.LIST_VALUES_AT + 1] = self._addresses(inputs)
         self.counts = [int(inputs.rows[-1] - inputs.rows[0])]  # of events of each source
         self.table = self._table()
+        sized = [graded, *(x > 0 for x in prepared.graded[1:])]
+        attach(prepared.groups, self.sources, self.wires, self.table, sized)
         self._attach_last()
         if prepared.remembers:
             self._recall()
@@ -137,6 +140,7 @@ class Block:
         for column, arrays in ((col.U_AT, recorder.u), (col.V_AT, recorder.v)):
             if any(a is not None for a in arrays):
                 self.sources[1:, column] = list(map(self._address, arrays))
+                self.table[col.RECORD_AT] = stepping.RECORD.address
         self.table[[col.FIRST_STEP, col.FIRST_SAMPLE, col.ALL_SAMPLES]] = (
             first_step, first_sample, recorder.all_samples
         )  # fmt: skip
@@ -179,18 +183,19 @@ class Block:
             run_dense(self, group, dense)
         else:
             self.run_group(group)
+        if not group.is_plain:
+            for p in range(group.first, group.last):
+                listing.count_spikes(self.sources, self.table, p + 1)
 
     def run_group(self, group: Group) -> None:
         """Run populations that run together over the samples and steps that the table names."""
         tables = self.sources, self.wires, self.table
         if group.is_plain:
             kernels.run_plain(*tables, group.first)
-        elif group.is_cuba:
-            kernels.run_group(*tables, group.first, group.last, group.loops)
+        elif group.loops:
+            stepping.run_loop(*tables, group.first, group.last)
         else:
-            from hetlava.sim import model_kernels  # a program that few networks need
-
-            model_kernels.run_models(*tables, group.first, group.last, group.loops)
+            stepping.run_layer(*tables, group.first)
 
     def messages(self, w: int) -> Train:
         """Return what comes through wire w: when it was sent, or arrives if it has delays."""

@@ -43,8 +43,9 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     TAME,  # no current has left its word
     U_AT,  # where to record
     V_AT,
-) = range(37)
-SOURCE_COLUMNS = V_AT + 1
+    ADVANCE_AT,  # the loop that brings some places through a step
+) = range(38)
+SOURCE_COLUMNS = ADVANCE_AT + 1
 
 (  # of a wire
     SOURCE,
@@ -75,8 +76,10 @@ SOURCE_COLUMNS = V_AT + 1
     NOW_AT,  # the events of the present step are in this array
     NOW_VALUES_AT,
     SUMS_AT,  # sums of weights for the steps of this call; none where events are added up
+    ADD_AT,  # the loop that adds what arrives
+    ADD_SIZED_AT,  # and the one for messages with a size
     TABLES,  # the first of eight addresses or numbers, what else the kind needs
-) = range(28)
+) = range(30)
 WIRE_COLUMNS = TABLES + 8
 
 (  # of a run
@@ -99,8 +102,13 @@ WIRE_COLUMNS = TABLES + 8
     STEP_FROM,
     STEP_TO,
     STOP_AT,  # a byte: stop early
-) = range(19)
-RUN_COLUMNS = STOP_AT + 1
+    SETTLE_AT,  # loops that are called from others
+    WAIT_AT,
+    RECORD_AT,
+    LISTEN_AT,
+    COUNT_AT,
+) = range(24)
+RUN_COLUMNS = COUNT_AT + 1
 
 MATRIX, LISTED, LISTED_WORDS, KERNEL, KERNEL_ELSEWHERE, IN_ORDER = range(6)  # kinds of wires
 # where the events of a wire are: with the source, known step by step only, listed by arrival

@@ -11,21 +11,25 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 import numba
+from numba.core import ccallback as numba_ccallback
 from numba.core import errors
 
 from hetlava import fixedpoint
 
+ccallback: Any = numba_ccallback  # not annotated
 CompilingError = errors.NumbaError
 
 F = TypeVar("F", bound=Callable[..., Any])
 # without counting of references, which costs 2x; numba's annotation lacks _nrt
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+LOOSE: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+OPTIONS: dict[str, Any] = {"nogil": True, **LOOSE}
 
 
 def inlined(function: F) -> F:
@@ -53,6 +57,33 @@ def compiled(function: F) -> F:
         fast._cache = _cache_in(folder, function)
     result: F = fast
     return result
+
+
+class Apart:
+    """A loop compiled on its own when its address is first asked for, and called by that.
+
+    Its arguments and its result are words of 64 bits. Nothing of it is compiled again with those
+    who call it, and a network compiles only what it needs.
+    """
+
+    def __init__(self, function: Callable[..., int]) -> None:
+        self._function = function
+
+    @cached_property
+    def address(self) -> int:
+        """Where the program is."""
+        return int(self._program.address)
+
+    @cached_property
+    def _program(self) -> Any:  # kept, or the memory at the address is given back
+        word: Any = numba.types.intp
+        words = (word,) * self._function.__code__.co_argcount
+        made: Any = ccallback.CFunc(self._function, (words, word), locals={}, options=LOOSE)
+        folder = cache_folder(self._function)
+        if folder is not None:
+            made._cache = _cache_in(folder, self._function)
+        made.compile()
+        return made
 
 
 def cache_folder(function: Callable[..., Any]) -> Path | None:

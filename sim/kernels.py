@@ -8,12 +8,13 @@ import numpy as np
 from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
-from hetlava.sim.compiling import called, compiled, inlined
+from hetlava.sim.calling import run_table, source_table, wire_table
+from hetlava.sim.compiling import Apart, called, compiled
 from hetlava.sim.cuba_vectors import update_any, update_tame
 from hetlava.sim.listing import BYTES, count_all, spikes_row
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD, receive, sum_rows
-from hetlava.sim.stepping import layer_over, loop_over, record_state, settle, state_of, wait
+from hetlava.sim.stepping import record_state, settle, state_of
 from hetlava.sim.vectors import HALF
 
 # sums below it bring no current further out than one turn
@@ -22,7 +23,7 @@ BOUND = 2 * HALF >> STATE_SHIFT
 
 @compiled
 def run_plain(sources, wires, run, p):
-    """Do what :func:`run_group` does for neurons that one matrix leads to: the usual case.
+    """Run a layer that one matrix leads to, as :func:`hetlava.sim.stepping.run_layer` would.
 
     It is compiled alone, in half of the time, and all that the loop over steps needs is at hand
     before it starts.
@@ -74,16 +75,6 @@ def run_plain(sources, wires, run, p):
 
 
 @called
-def advance_cuba(sources, wires, run, p, first, n, sample, t):
-    """Bring places ``first .. first + n`` of a population through a step."""
-    sources[p + 1, col.TAME] &= receive(sources, wires, run, p, first, n, sample, t) < BOUND
-    if run[col.STEPS_BEFORE] + t < sources[p + 1, col.START]:
-        wait(sources, run, p, first, n, sample, t)
-    else:
-        _update_cuba(sources, run, p, first, n, sample, t)
-
-
-@called
 def _update(tame, n, state, parameters, size, drive, spikes):
     if tame:
         update_tame(n, state, parameters, size, drive, spikes)
@@ -91,8 +82,10 @@ def _update(tame, n, state, parameters, size, drive, spikes):
         update_any(n, state, parameters, size, drive, spikes)
 
 
-@inlined
-def _update_cuba(sources, run, p, first, n, sample, t):
+def _advance(sources_at, wires_at, run_at, p, first, n, sample, t):
+    """Bring places ``first .. first + n`` of a population through a step."""
+    sources, wires, run = source_table(sources_at), wire_table(wires_at), run_table(run_at)
+    sources[p + 1, col.TAME] &= receive(sources, wires, run, p, first, n, sample, t) < BOUND
     state, size = state_of(sources, run, p, first, sample), sources[p + 1, col.SIZE]
     parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
     drive = run[col.DRIVE_AT] + WORD * sources[p + 1, col.LEAD]
@@ -102,6 +95,7 @@ def _update_cuba(sources, run, p, first, n, sample, t):
     _update(sources[p + 1, col.TAME] != 0, n, state, parameters, size, drive, bits)
     if turned:
         _turn(sources, p, bits, n // LANES, row)
+    return 0
 
 
 @called
@@ -118,18 +112,4 @@ def _turn(sources, p, words, n_words, spikes):
             word ^= lowest
 
 
-_run_layer, _run_loop = layer_over(advance_cuba), loop_over(advance_cuba)
-
-
-@compiled
-def run_group(sources, wires, run, first_p, last_p, loops):
-    """Bring CUBA populations that run together through all steps of all samples."""
-    if vec.CAN_ROUND:
-        vec.round_to(np.int32(vec.TO_ZERO))
-    if loops:
-        _run_loop(sources, wires, run, first_p, last_p)
-    else:
-        _run_layer(sources, wires, run, first_p)
-    if vec.CAN_ROUND:
-        vec.round_to(np.int32(vec.TO_NEAREST))
-    count_all(sources, run, first_p, last_p)
+ADVANCE = Apart(_advance)

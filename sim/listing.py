@@ -7,7 +7,8 @@ import numpy as np
 
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
-from hetlava.sim.compiling import called, compiled, inlined
+from hetlava.sim.calling import call, run_table, source_table, wire_table
+from hetlava.sim.compiling import Apart, called, compiled, inlined
 from hetlava.sim.placing import LANES
 
 BYTES = 8  # of a word of spikes
@@ -35,9 +36,9 @@ def values_row(sources, run, q, sample, t):
     return at + WORD * row * LANES * sources[q, col.WORDS] if at else at
 
 
-@called
-def listen(sources, wires, run, w, sample, t, events, values, position):
+def _listen(sources_at, wires_at, run_at, w, sample, t, events, values, position):
     """Write what arrives through wire w at step t; return where it ends."""
+    sources, wires, run = source_table(sources_at), wire_table(wires_at), run_table(run_at)
     q = wires[w, col.SOURCE]
     words, delays = sources[q, col.WORDS], wires[w, col.LATE]
     for k in range(max(1, delays)):
@@ -56,6 +57,9 @@ def listen(sources, wires, run, w, sample, t, events, values, position):
     return position
 
 
+LISTEN = Apart(_listen)
+
+
 @called
 def _read_values(row, events, values, start, stop):
     for e in range(start, stop):
@@ -65,15 +69,24 @@ def _read_values(row, events, values, start, stop):
 @compiled
 def list_late(sources, wires, run, w, rows, events, values):
     """List what arrives late through wire w in every step of every sample; return how much."""
-    position = np.int64(0)
+    position, tables = np.int64(0), (sources.ctypes.data, wires.ctypes.data, run.ctypes.data)
     for sample in range(run[col.N_SAMPLES]):
         for t in range(run[col.N_STEPS]):
-            position = listen(sources, wires, run, w, sample, t, events, values, position)
+            to = w, sample, t, events, values, position
+            position = call(run[col.LISTEN_AT], tables + to)
             vec.write_int64(rows, sample * run[col.N_STEPS] + t + 1, position)
     return position
 
 
-@inlined
+@called
+def count_all(sources, run, first_p, last_p):
+    """Count the spikes of populations of which all samples and steps have run."""
+    if run[col.SAMPLE_TO] == run[col.N_SAMPLES] and run[col.STEP_TO] == run[col.N_STEPS]:
+        for p in range(first_p, last_p):
+            count_spikes(sources, run, p + 1)
+
+
+@compiled
 def count_spikes(sources, run, q):
     """Write where the events of every step of source q begin, and how many there are."""
     total, words, rows = np.int64(0), sources[q, col.WORDS], sources[q, col.LIST_ROWS_AT]
@@ -85,14 +98,6 @@ def count_spikes(sources, run, q):
                 total += vec.count_bits(vec.read_uint64(spikes, k))
             vec.write_int64(rows, sample * run[col.N_STEPS] + t + 1, total)
     sources[q, col.COUNT] = total
-
-
-@called
-def count_all(sources, run, first_p, last_p):
-    """Count the spikes of populations of which all samples and steps have run."""
-    if run[col.SAMPLE_TO] == run[col.N_SAMPLES] and run[col.STEP_TO] == run[col.N_STEPS]:
-        for p in range(first_p, last_p):
-            count_spikes(sources, run, p + 1)
 
 
 @compiled

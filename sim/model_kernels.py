@@ -1,4 +1,4 @@
-"""Compiled loops over populations of which some are not CUBA: a program of its own."""
+"""Compiled loops over neurons of other models than CUBA."""
 
 # numba infers the types of these functions
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
@@ -7,31 +7,30 @@ import numpy as np
 
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
-from hetlava.sim.compiling import called, compiled
-from hetlava.sim.kernels import advance_cuba
-from hetlava.sim.listing import BYTES, count_all, spikes_row, values_row
+from hetlava.sim.calling import run_table, source_table, wire_table
+from hetlava.sim.compiling import Apart, called
+from hetlava.sim.listing import BYTES, spikes_row, values_row
 from hetlava.sim.models import update_model
 from hetlava.sim.ordered import receive_in_order
-from hetlava.sim.parameters import CUBA, XYLO
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD, receive
-from hetlava.sim.stepping import layer_over, loop_over, state_of, wait
+from hetlava.sim.stepping import state_of
 
 
-@called
-def _advance(sources, wires, run, p, first, n, sample, t):
+def _advance(sources_at, wires_at, run_at, p, first, n, sample, t):
     """Bring places ``first .. first + n`` of a population through a step."""
-    if sources[p + 1, col.MODEL] == CUBA:
-        advance_cuba(sources, wires, run, p, first, n, sample, t)
-        return
-    if sources[p + 1, col.MODEL] == XYLO:
-        receive_in_order(sources, wires, run, p, first, n, sample, t)
-    else:
-        receive(sources, wires, run, p, first, n, sample, t)
-    if run[col.STEPS_BEFORE] + t < sources[p + 1, col.START]:
-        wait(sources, run, p, first, n, sample, t)
-    else:
-        _update(sources, run, p, first, n, sample, t)
+    sources, wires, run = source_table(sources_at), wire_table(wires_at), run_table(run_at)
+    receive(sources, wires, run, p, first, n, sample, t)
+    _update(sources, run, p, first, n, sample, t)
+    return 0
+
+
+def _advance_in_order(sources_at, wires_at, run_at, p, first, n, sample, t):
+    """Do so where messages are added one by one."""
+    sources, wires, run = source_table(sources_at), wire_table(wires_at), run_table(run_at)
+    receive_in_order(sources, wires, run, p, first, n, sample, t)
+    _update(sources, run, p, first, n, sample, t)
+    return 0
 
 
 @called
@@ -62,18 +61,4 @@ def _update(sources, run, p, first, n, sample, t):
                 vec.write_int32(values, neuron, message)
 
 
-_run_layer, _run_loop = layer_over(_advance), loop_over(_advance)
-
-
-@compiled
-def run_models(sources, wires, run, first_p, last_p, loops):
-    """Bring populations that run together through all steps of all samples."""
-    if vec.CAN_ROUND:
-        vec.round_to(np.int32(vec.TO_ZERO))
-    if loops:
-        _run_loop(sources, wires, run, first_p, last_p)
-    else:
-        _run_layer(sources, wires, run, first_p)
-    if vec.CAN_ROUND:
-        vec.round_to(np.int32(vec.TO_NEAREST))
-    count_all(sources, run, first_p, last_p)
+ADVANCE, ADVANCE_IN_ORDER = Apart(_advance), Apart(_advance_in_order)

@@ -11,9 +11,9 @@ import numpy as np
 
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
+from hetlava.sim.calling import call
 from hetlava.sim.compiling import called, inlined
-from hetlava.sim.list_sums import add_lists, add_sized_lists
-from hetlava.sim.placing import LANES, TILE
+from hetlava.sim.placing import TILE
 
 AT_ONCE = 256  # rows of bytes whose sums fit 16 bits
 WORD = 4  # bytes of a sum
@@ -98,60 +98,25 @@ def _add_sums(sources, wires, run, w, drive, p, first, n, t):
 
 @inlined
 def _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled):
-    exponent, up = wires[w, col.EXPONENT], sources[p + 1, col.SHIFT]
-    kind, total = wires[w, col.KIND], run[col.TOTAL_AT]
-    neurons = drive + WORD * sources[p + 1, col.LEAD]
-    own = drive if kind == col.KERNEL else neurons
-    words = wires[w, col.TABLES + 7] if kind >= col.KERNEL else n
-    whole = exponent < 0 or kind == col.KERNEL_ELSEWHERE  # summed apart, then added
+    """Have the loop of the wire add what arrives, to the sums or to a total that is shifted."""
+    exponent, up, kind = wires[w, col.EXPONENT], sources[p + 1, col.SHIFT], wires[w, col.KIND]
+    add = wires[w, col.ADD_SIZED_AT if wires[w, col.NOW_VALUES_AT] else col.ADD_AT]
+    own, words = drive + WORD * sources[p + 1, col.LEAD], n
+    if kind == col.KERNEL:
+        own, words = drive, sources[p + 1, col.SUMS]
+    whole = exponent < 0
+    target, shift = own, up + exponent
+    if kind == col.KERNEL_ELSEWHERE:  # sums and shifts by itself
+        target, shift, whole = drive, up, False
+    elif whole:
+        target, shift, filled = run[col.TOTAL_AT], np.int64(0), True
+        vec.clear(target, WORD * words)
+    size = sources[p + 1, col.SIZE]
+    tables = run.ctypes.data, wires.ctypes.data
+    where = w, target, size, first, n, start, stop, shift, np.int64(filled)
+    call(add, tables + where)
     if whole:
-        vec.clear(total, WORD * words)
-    # one call: what is compiled into every caller is compiled once
-    target, by = (total, 0) if whole else (own, exponent + up)
-    filled = filled or whole
-    _add(sources, wires, run, w, target, p, first, n, start, stop, by, filled)
-    if not whole:
-        return
-    down, up = np.int32(max(-exponent, 0)), np.int32(up + max(exponent, 0))
-    if kind == col.KERNEL_ELSEWHERE:
-        _add_elsewhere(wires, w, drive, total, words, down, up)
-    else:
-        vec.add_floor(own, total, words // 8 * 8, down, up)
-
-
-@called
-def _add_elsewhere(wires, w, drive, total, words, down, up):
-    """Add sums of an image of another shape to those of the neurons."""
-    for k in range(words):
-        to = vec.read_int32(wires[w, col.TABLES + 6], k)
-        if to >= 0:
-            part = np.int32(np.int32(vec.read_int32(total, k) >> down) << up)
-            vec.write_int32(drive, to, np.int32(vec.read_int32(drive, to) + part))
-
-
-@inlined
-def _add(sources, wires, run, w, target, p, first, n, start, stop, shift, filled):
-    kind, graded = wires[w, col.KIND], wires[w, col.NOW_VALUES_AT] != 0
-    if kind == col.MATRIX:
-        size = sources[p + 1, col.SIZE]
-        if graded:
-            _add_graded_rows(wires, w, target, size, first, n, start, stop, shift)
-        else:
-            _add_rows(wires, w, target, size, first, n, start, stop, shift, filled)
-    elif kind == col.KERNEL or kind == col.KERNEL_ELSEWHERE:
-        _add_kernel(wires, w, target, start, stop, graded)
-    else:
-        # places of an image are more than the numbers of one chunk of lists reach
-        chunk, events = wires[w, col.TABLES + 3], wires[w, col.NOW_AT]
-        for c in range(first // chunk, (first + n - 1) // chunk + 1):
-            at = target + WORD * (c * chunk - first)
-            if graded or kind == col.LISTED_WORDS:
-                values = wires[w, col.NOW_VALUES_AT]
-                add_sized_lists(wires, w, at, c, events, values, start, stop, shift)
-            else:
-                some, keep = min(chunk, first + n - c * chunk), np.int32(-1 if filled else 0)
-                halves = run[col.HALVES_AT]
-                add_lists(wires, w, at, c, some, events, start, stop, halves, shift, keep)
+        vec.add_floor(own, target, words // 8 * 8, np.int32(-exponent), np.int32(up))
 
 
 @called
@@ -170,47 +135,3 @@ def sum_rows(weights, n_pre, events, start, stop, drive, n, low, by, adds):
             else:
                 vec.add_64(at, events, a, b, to, by, less, keep)
             a, keep = b, np.int32(-1)
-
-
-@inlined
-def _add_rows(wires, w, target, size, first, n, start, stop, shift, filled):
-    n_pre, events = wires[w, col.ROWS], wires[w, col.NOW_AT]
-    for k in range(wires[w, col.PLANES]):
-        weights = wires[w, col.TABLES] + (k * size + first) * n_pre
-        by, low = np.int32(shift + wires[w, col.DOUBLE + k]), wires[w, col.LOW + k]
-        adds = filled or k > 0
-        sum_rows(weights, n_pre, events, start, stop, target, n, low, by, adds)
-
-
-@called
-def _add_graded_rows(wires, w, target, size, first, n, start, stop, shift):
-    n_pre, events, values = wires[w, col.ROWS], wires[w, col.NOW_AT], wires[w, col.NOW_VALUES_AT]
-    for k in range(wires[w, col.PLANES]):
-        weights = wires[w, col.TABLES] + (k * size + first) * n_pre
-        low, by = np.int32(wires[w, col.LOW + k]), np.int32(shift + wires[w, col.DOUBLE + k])
-        for unit in range(0, n, LANES):
-            tile = unit // TILE * TILE
-            width = min(TILE, n - tile)
-            at = weights + tile * n_pre + unit - tile
-            for e in range(start, stop):
-                row = at + width * np.int64(vec.read_int32(events, e))
-                value = vec.read_int32(values, e)
-                vec.add_graded_64(row, target + WORD * unit, value, by, low)
-
-
-@called
-def _add_kernel(wires, w, target, start, stop, graded):
-    pixel, kinds = wires[w, col.TABLES + 0], wires[w, col.TABLES + 1]
-    to, of, length = wires[w, col.TABLES + 2], wires[w, col.TABLES + 3], wires[w, col.TABLES + 4]
-    for e in range(start, stop):
-        k = 2 * np.int64(vec.read_int32(wires[w, col.NOW_AT], e))
-        a = target + WORD * np.int64(vec.read_int32(pixel, k))
-        kind = 3 * np.int64(vec.read_int32(pixel, k + 1))
-        b = wires[w, col.TABLES + 5] + WORD * vec.read_int64(kinds, kind + 2)
-        for r in range(vec.read_int64(kinds, kind), vec.read_int64(kinds, kind + 1)):
-            at, weights = a + WORD * vec.read_int64(to, r), b + WORD * vec.read_int64(of, r)
-            if graded:
-                value = vec.read_int32(wires[w, col.NOW_VALUES_AT], e)
-                vec.add_graded_words(at, weights, vec.read_int64(length, r), value)
-            else:
-                vec.add_words(at, weights, vec.read_int64(length, r))

@@ -7,64 +7,73 @@ import numpy as np
 
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
-from hetlava.sim.compiling import called, inlined
-from hetlava.sim.listing import BYTES, listen, spikes_row
+from hetlava.sim.calling import call, run_table, source_table
+from hetlava.sim.compiling import Apart, called, compiled, inlined
+from hetlava.sim.listing import BYTES, spikes_row
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD
 from hetlava.sim.vectors import HALF
 
 
-def layer_over(advance):
-    """Make ``run_layer(sources, wires, run, p)``, which advances a population without a loop.
-
-    ``advance(sources, wires, run, p, first, n, sample, t)`` brings some of it through a step.
-    """
-
-    @inlined
-    def run_layer(sources, wires, run, p):
-        size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
-        for first in range(0, size, chunk):
-            n = min(chunk, size - first)
-            for sample in range(run[col.SAMPLE_FROM], run[col.SAMPLE_TO]):
-                sources[p + 1, col.TAME] = settle(sources, run, p, first, n, sample)
-                for t in range(run[col.STEP_FROM], run[col.STEP_TO]):
-                    if vec.read_uint8(run[col.STOP_AT], 0):
-                        break
-                    if _resets(sources, run, p, t):
-                        sources[p + 1, col.TAME] = _rest(sources, run, p, first, n, sample)
-                    advance(sources, wires, run, p, first, n, sample, t)
-                    record_state(sources, run, p, first, n, sample, t)
-
-    return run_layer
-
-
-def loop_over(advance):
-    """Make ``run_loop(sources, wires, run, first_p, last_p)``, for populations on a loop."""
-
-    @inlined
-    def step(sources, wires, run, p, sample, t):
-        size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
-        if _resets(sources, run, p, t):
-            sources[p + 1, col.TAME] = _rest(sources, run, p, 0, size, sample)
-        for first in range(0, size, chunk):
-            n = min(chunk, size - first)
-            advance(sources, wires, run, p, first, n, sample, t)
-            record_state(sources, run, p, first, n, sample, t)
-
-    @inlined
-    def run_loop(sources, wires, run, first_p, last_p):
-        for sample in range(run[col.N_SAMPLES]):
-            for p in range(first_p, last_p):
-                n = sources[p + 1, col.SIZE]
-                sources[p + 1, col.TAME] = settle(sources, run, p, 0, n, sample)
-            for t in range(run[col.N_STEPS]):
+@compiled
+def run_layer(sources, wires, run, p):
+    """Bring a population without a loop through the steps and samples that ``run`` names."""
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_ZERO))
+    size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
+    for first in range(0, size, chunk):
+        n = min(chunk, size - first)
+        for sample in range(run[col.SAMPLE_FROM], run[col.SAMPLE_TO]):
+            _settle(sources, run, p, first, n, sample, False)
+            for t in range(run[col.STEP_FROM], run[col.STEP_TO]):
                 if vec.read_uint8(run[col.STOP_AT], 0):
                     break
-                _hear(sources, wires, run, first_p, last_p, sample, t)
-                for p in range(first_p, last_p):
-                    step(sources, wires, run, p, sample, t)
+                if _resets(sources, run, p, t):
+                    _settle(sources, run, p, first, n, sample, True)
+                _advance(sources, wires, run, p, first, n, sample, t)
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_NEAREST))
 
-    return run_loop
+
+@compiled
+def run_loop(sources, wires, run, first_p, last_p):
+    """Bring populations on a loop through all steps of all samples."""
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_ZERO))
+    for sample in range(run[col.N_SAMPLES]):
+        for p in range(first_p, last_p):
+            _settle(sources, run, p, 0, sources[p + 1, col.SIZE], sample, False)
+        for t in range(run[col.N_STEPS]):
+            if vec.read_uint8(run[col.STOP_AT], 0):
+                break
+            _hear(sources, wires, run, first_p, last_p, sample, t)
+            for p in range(first_p, last_p):
+                size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
+                if _resets(sources, run, p, t):
+                    _settle(sources, run, p, 0, size, sample, True)
+                for first in range(0, size, chunk):
+                    n = min(chunk, size - first)
+                    _advance(sources, wires, run, p, first, n, sample, t)
+    if vec.CAN_ROUND:
+        vec.round_to(np.int32(vec.TO_NEAREST))
+
+
+@inlined
+def _advance(sources, wires, run, p, first, n, sample, t):
+    """Bring places ``first .. first + n`` of a population through a step."""
+    tables = sources.ctypes.data, wires.ctypes.data, run.ctypes.data
+    loop = sources[p + 1, col.ADVANCE_AT]
+    if run[col.STEPS_BEFORE] + t < sources[p + 1, col.START]:
+        loop = run[col.WAIT_AT]
+    call(loop, tables + (p, first, n, sample, t))
+    if sources[p + 1, col.U_AT] or sources[p + 1, col.V_AT]:
+        call(run[col.RECORD_AT], tables + (p, first, n, sample, t))
+
+
+@inlined
+def _settle(sources, run, p, first, n, sample, anew):
+    where = p, first, n, sample, np.int64(anew)
+    call(run[col.SETTLE_AT], (sources.ctypes.data, run.ctypes.data, *where))
 
 
 @inlined
@@ -72,9 +81,9 @@ def _hear(sources, wires, run, first_p, last_p, sample, t):
     """Collect what populations of a loop receive from each other."""
     for w in range(sources[first_p + 1, col.FIRST_WIRE], sources[last_p, col.LAST_WIRE]):
         if wires[w, col.MODE] == col.FROM_LOOP:
-            events, values = wires[w, col.NOW_AT], wires[w, col.NOW_VALUES_AT]
-            end = listen(sources, wires, run, w, sample, t, events, values, 0)
-            wires[w, col.N_RECENT] = end
+            tables = sources.ctypes.data, wires.ctypes.data, run.ctypes.data
+            to = wires[w, col.NOW_AT], wires[w, col.NOW_VALUES_AT], np.int64(0)
+            wires[w, col.N_RECENT] = call(run[col.LISTEN_AT], tables + (w, sample, t) + to)
 
 
 @inlined
@@ -117,15 +126,25 @@ def _rest(sources, run, p, first, n, sample):
     return vec.CAN_ROUND
 
 
-@called
-def wait(sources, run, p, first, n, sample, t):
+def _settle_apart(sources_at, run_at, p, first, n, sample, anew):
+    sources, run = source_table(sources_at), run_table(run_at)
+    if anew:
+        sources[p + 1, col.TAME] = _rest(sources, run, p, first, n, sample)
+    else:
+        sources[p + 1, col.TAME] = settle(sources, run, p, first, n, sample)
+    return 0
+
+
+def _wait(sources_at, wires_at, run_at, p, first, n, sample, t):
     """Stay at rest and send nothing."""
+    sources, run = source_table(sources_at), run_table(run_at)
     _rest(sources, run, p, first, n, sample)
     row = spikes_row(sources, run, p + 1, sample, t)
     if sources[p + 1, col.NEURON_AT]:
         vec.clear(row, BYTES * sources[p + 1, col.WORDS])
     else:
         vec.clear(row + BYTES * (first // LANES), BYTES * ((n + LANES - 1) // LANES))
+    return 0
 
 
 @called
@@ -141,6 +160,11 @@ def record_state(sources, run, p, first, n, sample, t):
         _trace(sources, p, sources[p + 1, col.V_AT], row, v, first, n)
 
 
+def _record(sources_at, wires_at, run_at, p, first, n, sample, t):
+    record_state(source_table(sources_at), run_table(run_at), p, first, n, sample, t)
+    return 0
+
+
 @inlined
 def _trace(sources, p, to, row, state, first, n):
     width, where = sources[p + 1, col.WIDTH], sources[p + 1, col.WHERE_AT]
@@ -152,3 +176,6 @@ def _trace(sources, p, to, row, state, first, n):
     else:
         for k in range(min(n, width - first)):
             vec.write_int32(at, first + k, vec.read_int32(state, k))
+
+
+SETTLE, WAIT, RECORD = Apart(_settle_apart), Apart(_wait), Apart(_record)

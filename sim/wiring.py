@@ -36,7 +36,6 @@ class Group(NamedTuple):
     first: int
     last: int
     loops: bool
-    is_cuba: bool
     is_plain: bool
     wires: tuple[tuple[int, int, int], ...]
     apart: tuple[int, ...]
@@ -198,7 +197,6 @@ def _group(sources: Int64, table: Int64, first: int, last: int) -> Group:
         first,
         last,
         loops,
-        is_cuba=bool(np.all(rows[:, col.MODEL] == CUBA)),
         is_plain=bool(rows[0, col.PLAIN]) and not loops,
         wires=tuple((w, int(table[w, col.SOURCE]), int(table[w, col.ROWS])) for w in wires),
         apart=tuple(w for w in wires if table[w, col.MODE] != col.FROM_LIST),

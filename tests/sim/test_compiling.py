@@ -72,3 +72,22 @@ def test_a_second_process_takes_the_program_from_the_disk(tmp_path):
         for _ in range(2)
     ]
     assert hits == ["0", "1"]
+
+
+def test_a_loop_that_is_called_by_its_address_comes_from_the_disk_too(tmp_path):
+    module = tmp_path / "loops.py"
+    module.write_text(
+        "from hetlava.sim.calling import call\n"
+        "from hetlava.sim.compiling import Apart, compiled\n"
+        "def difference(a, b):\n    return a - b\n"
+        "loop = Apart(difference)\n"
+        "@compiled\ndef ask(at, a, b):\n    return call(at, (a, b))\n"
+        "assert ask(loop.address, 5, 7) == -2\n"
+        "print(loop._program.cache_hits)\n"
+    )
+    command = [sys.executable, str(module)]
+    hits = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        for _ in range(2)
+    ]
+    assert hits == ["0", "1"]

@@ -170,15 +170,15 @@ def test_without_numba_the_reference_answers_and_says_so_once(without_numba, ran
 
 
 def test_where_numba_fails_to_compile_the_reference_answers(monkeypatch, random_network):
-    from hetlava.sim import kernels
+    from hetlava.sim import kernels, stepping
     from hetlava.sim.compiling import CompilingError
 
     def fail(*_):
         raise CompilingError("no such machine")
 
     fallback.warn_of_numpy.cache_clear()
-    for name in ("run_plain", "run_group"):
-        monkeypatch.setattr(kernels, name, fail)
+    for where, name in ((kernels, "run_plain"), (stepping, "run_loop"), (stepping, "run_layer")):
+        monkeypatch.setattr(where, name, fail)
     net, inputs = random_network(np.random.default_rng(1))
     with pytest.warns(RuntimeWarning, match="cannot be compiled \\(no such machine"):
         found = engine.run(net, inputs, probes=("u", "v"))
