@@ -13,7 +13,7 @@ import numpy as np
 from hetlava.arrays import AnyArray
 from hetlava.errors import DataError, FormatError, HetlavaError
 from hetlava.export import hdf5_image
-from hetlava.export.hdf5_text import read_text
+from hetlava.export.hdf5_text import read_text, read_texts
 from hetlava.files import replacing
 
 # from 1.10 on HDF5 guards its own structures by checksums; every lava-dl reads it
@@ -139,6 +139,21 @@ class Group:
                 return read_text(self.path, data)
             except FormatError as error:
                 raise FormatError(f"{self.where(key)}: {error}") from error
+
+    def texts(self, key: str) -> list[str]:
+        """Return the short ASCII texts of a dataset of strings, row by row."""
+        data = self.dataset(key)
+        with _blaming(self.where(key)):
+            try:
+                return read_texts(self.path, data)
+            except FormatError as error:
+                raise FormatError(f"{self.where(key)}: {error}") from error
+
+    def holds_text(self, key: str) -> bool:
+        """Return whether a dataset is one of strings."""
+        data = self.dataset(key)
+        with _blaming(self.where(key)):
+            return h5py.check_string_dtype(data.dtype) is not None
 
     def _member(self, key: str, kind: type, what: str) -> Any:
         with _blaming(self.where(key)):

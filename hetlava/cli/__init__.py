@@ -20,6 +20,7 @@ def make_app() -> typer.Typer:
         doctor,
         experiment,
         export,
+        import_,
         inspect,
         place,
         run,
@@ -50,6 +51,7 @@ def make_app() -> typer.Typer:
         sweep.sweep,
     ):
         app.command()(command)
+    app.command("import")(import_.import_)
     return app
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hetlava.quantised import QuantisedNetwork
     from hetlava.recording import Recording
 
-FORMATS = ("net", "lava")
+FORMATS = ("net", "lava", "nir")
 
 
 def export(
@@ -50,7 +50,10 @@ def export(
     decay_bits: DecayBits = 12,
     format: Annotated[
         str,
-        typer.Option(help="net: lava-dl's HDF5. lava: a folder that runs with Lava alone."),
+        typer.Option(
+            help="net: lava-dl's HDF5. lava: a folder that runs with Lava alone. nir: the trained "
+            "network itself, not rounded, for other simulators."
+        ),
     ] = "net",
     netx: Netx = True,
     codebook: Codebook = None,
@@ -149,6 +152,9 @@ def export(
         )
     spec = any_chip_to_round_for(target, chip)
     read = read_any(model, NetOptions(dt, steps, readout, as_netx))
+    if format == "nir":
+        _write_nir(model, read, out, asked == Asked() and not (target or chip or lists), console)
+        return
     if format == "net" and isinstance(read, QuantisedNetwork):
         _check_new(model, read, out)
     net = _network(model, read, spec, asked, console)
@@ -202,6 +208,29 @@ def _write_net(path: Path, net: "QuantisedNetwork", compact: bool, console: "Con
     for reason in stored_differences(path):
         console.print(f"lava-dl's loader cannot take this file: {reason}", style="yellow")
     console.print(f"wrote {path} ({path.stat().st_size / 1024:.0f} KiB) for {net.chip}")
+
+
+def _write_nir(
+    model: Path,
+    read: "Network | QuantisedNetwork | Recording",
+    out: Path | None,
+    plain: bool,
+    console: "Console",
+) -> None:
+    from hetlava.errors import ValidationError
+    from hetlava.export.nir_file import write_nir
+    from hetlava.network import Network
+
+    if not isinstance(read, Network):
+        raise ValidationError(f"{model}: --format nir takes a trained network, model.pt")
+    if not plain:
+        raise ValidationError(
+            "--format nir writes the trained network as it is, for no chip; options of rounding "
+            "do not apply"
+        )
+    path = out or model.with_suffix(".nir")
+    write_nir(path, read)
+    console.print(f"wrote {path}, in seconds and volts, with a step of {1e3 * read.dt:g} ms")
 
 
 def _write_lava(
