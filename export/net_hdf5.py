@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hetlava.arrays import AnyArray
-from hetlava.errors import FormatError
+from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.hdf5 import Group, opened, write_arrays
 from hetlava.export.lava_dl_network import LAYERS, Asked, as_it_is, read_lava_dl, settle
 from hetlava.export.net_layers import netx_arrays
@@ -106,6 +106,10 @@ def read(
     )
     with opened(Path(path)) as root:
         if OWN not in root.keys():
+            if is_nir(root):
+                raise UnsupportedError(
+                    f"{path}: is a graph of NIR, of floats; hetlava import makes a model.pt of it"
+                )
             return read_lava_dl(root, asked)
         net, differences = read_own(root)
         _check_layers(root, net, differences)
@@ -113,6 +117,11 @@ def read(
     settle(f"{path}: n_steps", net.n_steps, n_steps)
     as_it_is(str(path), differences, asked)
     return net
+
+
+def is_nir(root: Group) -> bool:
+    """Say whether a file holds a graph of NIR, as far as its first level tells."""
+    return {"node", "version"} <= set(root.keys())
 
 
 def stored_differences(path: str | Path) -> list[str]:

@@ -117,12 +117,6 @@ def read_nir(
         raise kind(f"{path}: {error}") from error
 
 
-def is_nir(path: Path) -> bool:
-    """Say whether an HDF5 file holds a graph of NIR, as far as its first level tells."""
-    with opened(path) as root:
-        return {"node", "version"} <= set(root.keys())
-
-
 def _meaning(path: Path, asked: dict[str, Any], told: dict[str, Any]) -> Meaning:
     for name, value in asked.items():
         if value is not None and name in told and told[name] != value:
