@@ -89,7 +89,9 @@ class Declaration:
     distribution : Distribution
         What a value per neuron is drawn from.
     learn : str
-        ``fixed``, one number per ``layer``, or a value per ``neuron``.
+        ``fixed``, one number per ``layer``, a value per ``channel`` that all places of an image
+        share (drawn once for the channel), or a value per ``neuron``. Neurons of dense layers are
+        channels of their own.
     space : str
         What is learned of it.
     clip : Clip
@@ -179,11 +181,6 @@ def _check_learning(name: str, declared: Declaration) -> None:
     if declared.learn not in get_args(Learn):
         ways = " or ".join(get_args(Learn))
         raise ValidationError(f"learn {name}={declared.learn}, expected {ways}")
-    if declared.learn == "channel":
-        raise ValidationError(
-            f"learn {name}=channel: the layers of these networks are dense, they have no channels "
-            "of an image to share a value; use neuron or layer"
-        )
     known = get_args(Space)[:-1] if name in TIMES else ("linear",)
     if declared.space not in known:
         raise ValidationError(f"space {name}={declared.space}, expected {' or '.join(known)}")

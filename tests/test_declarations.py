@@ -92,7 +92,7 @@ REFUSED = {
     "twice": ({"learn": ("rest=layer", "rest=fixed")}, "'rest=fixed': given twice"),
     "alone": ({"learn": ("neuron",)}, "expected PARAM=VALUE"),
     "way": ({"learn": ("rest=some",)}, "rest=some, expected fixed or layer or channel or neuron"),
-    "channel": ({"learn": ("tau_mem=channel",)}, "layers of these networks are dense"),
+    "channel": ({"learn": ("tau_mem=channel",)}, "all layers are dense"),
     "space": ({"space": ("tau_mem=sqrt",)}, "tau_mem=sqrt, expected log-tau or decay or logit"),
     "space of volts": ({"space": ("rest=decay",)}, "rest=decay, expected linear"),
     "clip": ({"clip": ("paper",)}, "'paper' is unknown; known: chip, paper2021, code2021, or a"),

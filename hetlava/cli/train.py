@@ -41,10 +41,17 @@ def train(
     ] = None,
     learn_tau: Annotated[
         str | None,
-        typer.Option(help="Learn time constants per neuron, one factor per layer, or none."),
+        typer.Option(
+            help="Learn time constants per neuron, per channel of an image, one factor per layer, "
+            "or none."
+        ),
     ] = None,
     hidden: Annotated[
-        str | None, typer.Option(help="Neurons of the hidden layers: 128 or 256,128.")
+        str | None,
+        typer.Option(
+            help="Hidden layers: 128 or 256,128; of images 16c5,2p,32c3,128: NcK is N channels of "
+            "a K x K kernel (16c5s2p1: stride 2, padding 1), Kp sums over K x K."
+        ),
     ] = None,
     threshold: Annotated[
         str | None,
@@ -61,7 +68,7 @@ def train(
         list[str] | None,
         typer.Option(
             help="PARAM=HOW, may be repeated: tau_mem, tau_syn, threshold, rest or reset is fixed, "
-            "learned per layer or per neuron. Goes before --learn-tau."
+            "learned per layer, channel or neuron. Goes before --learn-tau."
         ),
     ] = None,
     space: Annotated[
@@ -115,7 +122,8 @@ def train(
     recurrent: Annotated[
         bool | None,
         typer.Option(
-            "--recurrent/--no-recurrent", help="Hidden layers project onto themselves (norse)."
+            "--recurrent/--no-recurrent",
+            help="Dense hidden layers project onto themselves (norse).",
         ),
     ] = None,
     surrogate: Annotated[
@@ -198,7 +206,7 @@ def train(
         tau_mem=tau_mem,
         tau_syn=tau_syn,
         learn_tau=learn_tau,
-        hidden=None if hidden is None else _sizes(hidden),
+        hidden=None if hidden is None else tuple(hidden.split(",")),
         threshold=threshold,
         rest=rest,
         reset=reset,
@@ -237,17 +245,6 @@ def train(
 
 def _texts(texts: list[str] | None) -> tuple[str, ...] | None:
     return None if texts is None else tuple(texts)
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    from hetlava.errors import ValidationError
-
-    try:
-        return tuple(int(n) for n in text.split(","))
-    except ValueError:
-        raise ValidationError(
-            f"hidden is {text!r}, expected sizes of layers such as 128 or 256,128"
-        ) from None
 
 
 def _train(

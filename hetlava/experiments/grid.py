@@ -9,7 +9,9 @@ from hetlava.errors import ValidationError
 from hetlava.experiments.plans import Outcomes, Row, Sheet
 from hetlava.experiments.robust_tables import accuracy, of_seeds
 from hetlava.experiments.trials import Trial
-from hetlava.train.config import TrainConfig
+from hetlava.train.config import TrainConfig, image_of
+from hetlava.train.layer_text import layer_text
+from hetlava.train.wiring import has_images
 
 NOT_SWEPT = ("dataset", "trainer", "seed", "image")  # options of their own, or the data's
 LISTS = ("hidden", "regularise")  # whose value is a list already
@@ -63,7 +65,7 @@ def value_of(name: str, text: str) -> Any:
     try:
         if name in LISTS or kind is tuple:
             members = [part for part in text.split(INSIDE) if part]
-            return tuple(int(part) if name == "hidden" else part for part in members)
+            return tuple(layer_text(part) if name == "hidden" else part for part in members)
         if kind is bool:
             return {"true": True, "false": False}[text.lower()]
         return kind(text)
@@ -86,6 +88,8 @@ def grid_rows(config: TrainConfig, axes: Sequence[str], n_seeds: int) -> list[Ro
     for point in product(*chosen.values()):
         label = ", ".join(f"{k}={v}" for k, v in zip(chosen, point, strict=True)) or "as preset"
         values = {k: value_of(k, v) for k, v in zip(chosen, point, strict=True)}
+        if config.image is None and has_images(values.get("hidden", ())):
+            values["image"] = image_of(config.dataset)
         trials = tuple(
             Trial(config=replace(config, seed=seed, **values)) for seed in range(n_seeds)
         )

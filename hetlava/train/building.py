@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from hetlava.declarations import POTENTIALS, TIMES, Heterogeneity
+from hetlava.arrays import Float
+from hetlava.declarations import POTENTIALS, TIMES, Declaration, Heterogeneity
 from hetlava.errors import ValidationError
 from hetlava.network import Network, Plain
 from hetlava.train.batches import Labelled, shuffled
@@ -24,7 +25,8 @@ from hetlava.train.qat_net import QatNet
 from hetlava.train.surrogates import Surrogate
 
 SPREAD = 0.5  # of the free voltage before training, in thresholds
-INIT_BATCH = 128  # samples that the first weights are scaled on
+INIT_BATCH = 128  # samples that the first weights are scaled on, fewer of large images
+INIT_SIZE = 1 << 25  # currents of a layer that are held for it
 
 # strings, so that a library is loaded when it is asked for
 LIBRARIES: Mapping[str, str] = MappingProxyType(
@@ -78,36 +80,54 @@ def build(
         start,
         library(config).surrogates(config, len(start.populations)),
         declared=config.heterogeneity,
+        wirings=config.image_wirings(start.n_inputs, n_classes),
     )
 
 
 def _draw(config: TrainConfig, data: Labelled, n_classes: int) -> TrainableNet:
     """Return the untrained network: time constants drawn, weights scaled on a batch of the data."""
-    sizes = (*config.hidden, n_classes)
-    taus, potentials = draw(config.heterogeneity, sizes, config.seed)
+    wired = config.wirings(data.spikes.n_neurons, n_classes)
+    taus, potentials = draw(
+        config.heterogeneity, [w.n for w in wired], config.seed, [w.positions for w in wired]
+    )
     net = library(config).make(config, data.spikes.n_neurons, taus, potentials)
     first = epoch_rng(config.seed, -1)
-    x, _ = next(shuffled(data, min(INIT_BATCH, data.spikes.n_samples), first))
+    room = INIT_SIZE // (config.n_steps * max((w.n for w in wired if w.kernel), default=1))
+    x, _ = next(shuffled(data, min(INIT_BATCH, max(room, 1), data.spikes.n_samples), first))
     net.project()
     net.initialise(as_tensor(x), SPREAD, first)
     return net
 
 
 def draw(
-    declared: Heterogeneity, sizes: Sequence[int], seed: int
+    declared: Heterogeneity,
+    sizes: Sequence[int],
+    seed: int,
+    positions: Sequence[int] | None = None,
 ) -> tuple[list[Taus], list[Potentials]]:
     """Draw the parameters of layers of these sizes, before they are clipped.
 
     Each potential has a generator of its own, so that declaring one moves no other draw.
+
+    Parameters
+    ----------
+    positions : sequence of int, optional
+        Neurons of a channel in each layer, which share what is learned per channel; 1 if not given.
     """
+    layers = list(zip(sizes, positions or [1] * len(sizes), strict=True))
     rng = np.random.default_rng(seed)
-    mem, syn = declared.tau_mem.distribution, declared.tau_syn.distribution
-    taus = [Taus(mem.sample(n, rng), syn.sample(n, rng)) for n in sizes]
+    taus = [Taus(*(_sample(declared[t], *layer, rng) for t in TIMES)) for layer in layers]
     volts = []
     for which, name in enumerate(POTENTIALS):
         own = np.random.default_rng((seed, which))
-        volts.append([declared[name].distribution.sample(n, own) for n in sizes])
+        volts.append([_sample(declared[name], *layer, own) for layer in layers])
     return taus, [Potentials(*layer) for layer in zip(*volts, strict=True)]
+
+
+def _sample(declared: Declaration, n: int, positions: int, rng: np.random.Generator) -> Float:
+    if declared.learn != "channel":
+        return declared.distribution.sample(n, rng)
+    return declared.distribution.sample(n // positions, rng).repeat(positions)
 
 
 def trained_network(checkpoint: Path, data: Labelled, n_classes: int) -> Network:

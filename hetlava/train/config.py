@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Literal, get_args
 
 from hetlava.datasets import base_name, defaults
@@ -13,10 +14,12 @@ from hetlava.errors import ValidationError
 from hetlava.hardware.mismatch_presets import find_mismatch
 from hetlava.heterogeneity import parse
 from hetlava.train.declared import declared_by
+from hetlava.train.layer_text import layer_text
 from hetlava.train.presets import NORSE_PRESETS, PRESETS, READOUT_PRESETS
 from hetlava.train.regularisers import regulariser_text
+from hetlava.train.wiring import Wiring, has_images, wirings
 
-LearnTau = Literal["neuron", "layer", "none"]
+LearnTau = Literal["neuron", "channel", "layer", "none"]
 Device = Literal["auto", "cpu", "cuda"]
 Trainer = Literal["slayer", "norse"]
 ReadoutName = Literal["spike-count", "max-over-time", "last", "mean"]
@@ -44,14 +47,16 @@ class TrainConfig:
         Length of a step [s].
     n_steps : int
         Steps per sample.
-    hidden : tuple of int
-        Neurons of each hidden layer.
+    hidden : tuple of int and str
+        The hidden layers: a number of neurons, or a kernel (``16c5s2p1``) or a pool (``2p``) over
+        an image, see :mod:`hetlava.train.layer_text`. A pool belongs to the layer behind it.
     tau_mem, tau_syn : str
         Distributions of the time constants, drawn per neuron: ``gamma:20ms,shape=3``.
     learn_tau : str
-        ``neuron``: every time constant is learned; ``layer``: one factor per layer scales all its
-        membrane, another all its synaptic time constants (of a constant distribution that is one
-        time constant per layer); ``none``: they stay as drawn.
+        ``neuron``: every time constant is learned; ``channel``: one for all places of a channel
+        of an image; ``layer``: one factor per layer scales all its membrane, another all its
+        synaptic time constants (of a constant distribution that is one time constant per layer);
+        ``none``: they stay as drawn.
     threshold, rest, reset : float or str
         Firing threshold, resting potential, and potential that a spike leaves and samples begin
         at: a number [V], or a distribution drawn per neuron, ``uniform:0.5V,1.5V``. Thresholds
@@ -59,8 +64,9 @@ class TrainConfig:
         -4 .. 3.97 V, those of norse on one of 1/128 mean threshold.
     learn : tuple of str
         ``PARAM=HOW`` for other parameters than those of ``learn_tau``, or instead of it: PARAM is
-        tau_mem, tau_syn, threshold, rest or reset, HOW is fixed, layer or neuron. Potentials are
-        fixed where nothing is said, but for thresholds with ``qat``, which are learned per neuron.
+        tau_mem, tau_syn, threshold, rest or reset, HOW is fixed, layer, channel or neuron.
+        Potentials are fixed where nothing is said, but for thresholds with ``qat``, which are
+        learned per neuron.
     space : tuple of str
         ``PARAM=SPACE`` in which a time constant is learned: log-tau, decay or logit, see
         :mod:`hetlava.declarations`; a SPACE alone is for both.
@@ -74,13 +80,15 @@ class TrainConfig:
         Adam's rates for weights and potentials [V] and for the logarithms of the time constants.
     half_life : float
         Epochs after which the rates have halved.
+    image : (kinds, height, width), optional
+        How the input's channels lie; that of the data set where kernels or pools need it.
     shift : int
         Training samples are moved by up to this many pixels in x and in y; 0 for data that is no
         image.
     trainer : str
         ``slayer``: the blocks of lava-dl; ``norse``: the cells of norse.
     recurrent : bool
-        Hidden layers project onto themselves (norse only).
+        Dense hidden layers project onto themselves (norse only).
     readout : str
         ``spike-count``, or of integrators' voltages ``max-over-time``, ``last``, ``mean`` (norse
         only).
@@ -119,7 +127,7 @@ class TrainConfig:
     dataset: str
     dt: float
     n_steps: int
-    hidden: tuple[int, ...] = (128,)
+    hidden: tuple[int | str, ...] = (128,)
     tau_mem: str = "gamma:20ms,shape=3"
     tau_syn: str = "gamma:10ms,shape=3"
     learn_tau: LearnTau = "neuron"
@@ -161,8 +169,6 @@ class TrainConfig:
             _require(getattr(self, name) >= low, name, getattr(self, name), f"at least {low}")
         _require(0 < self.dt <= 1, "dt", f"{self.dt} s", "above 0 s and at most 1 s")
         _require(bool(self.hidden), "hidden", self.hidden, "at least one layer")
-        for n in self.hidden:
-            _require(0 < n <= 1 << 20, "hidden", n, "1 to 2^20 neurons a layer")
         for name in ("lr", "half_life"):
             _require(0 < getattr(self, name) < 1e6, name, getattr(self, name), "above 0")
         _require(0 <= self.lr_tau < 1e3, "lr_tau", self.lr_tau, "at least 0")
@@ -185,6 +191,7 @@ class TrainConfig:
         self._check_augment()
         self._check_mismatch()
         self.heterogeneity.check(self.dt)
+        self._check_images()
         self._check_blocks()
 
     @cached_property
@@ -192,13 +199,34 @@ class TrainConfig:
         """What is declared of the neurons' parameters, as one record."""
         return declared_by(self)
 
+    def wirings(self, n_inputs: int, n_outputs: int) -> list[Wiring]:
+        """Return how every layer is wired, the output's last.
+
+        Raises
+        ------
+        ValidationError
+            If the input is not the image that kernels or pools need.
+        """
+        image = self.image
+        if image is None or not has_images(self.hidden):
+            image = (n_inputs, 1, 1)
+        if prod(image) != n_inputs:
+            raise ValidationError(
+                f"image is {image}, {prod(image)} channels, but {self.dataset} has {n_inputs}"
+            )
+        return wirings(self.hidden, image, n_outputs)
+
+    def image_wirings(self, n_inputs: int, n_outputs: int) -> list[Wiring] | None:
+        """Return :meth:`wirings` where some layer needs an image; sizes say all of the others."""
+        return self.wirings(n_inputs, n_outputs) if has_images(self.hidden) else None
+
     def _normalise(self) -> None:
         """Bring what can be written in several ways to one, so that equal runs are equal."""
 
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
 
-        put("hidden", tuple(self.hidden))
+        put("hidden", tuple(layer_text(item) for item in self.hidden))
         put("image", tuple(self.image) if self.image else None)
         for name in POTENTIALS:
             put(name, potential(getattr(self, name)))
@@ -209,6 +237,35 @@ class TrainConfig:
         rates = by_parameter("lr_of", self.lr_of)
         put("lr_of", written({k: rate_text(v) for k, v in rates.items()}))
         put("regularise", tuple(regulariser_text(text) for text in self.regularise))
+
+    def _check_images(self) -> None:
+        """Refuse images where there are none, and what goes together with dense layers only."""
+        if has_images(self.hidden):
+            if self.image is None:
+                raise ValidationError(
+                    f"hidden is {self.hidden}, but the channels of {self.dataset} are no image "
+                    "that is known; use dense layers, as 128, or write image = [kinds, height, "
+                    "width] in the file of --config"
+                )
+            _require(min(self.image) > 0, "image", self.image, "numbers of at least 1")
+            wired = wirings(self.hidden, self.image, 1)
+            _require(
+                not self.mismatch, "mismatch", self.mismatch, "none with kernels or pools: "
+                "on a die each synapse is another, it has no weights to share",
+            )  # fmt: skip
+            if self.recurrent and not any(w.target[1:] == (1, 1) for w in wired[:-1]):
+                raise ValidationError(
+                    "recurrent is True, but only dense hidden layers project onto themselves, and "
+                    f"hidden is {self.hidden}"
+                )
+            if any(w.kernel for w in wired):
+                return
+        for name, declared in self.heterogeneity:
+            if declared.learn == "channel":
+                raise ValidationError(
+                    f"learn {name}=channel: all layers are dense, they have no channels of an "
+                    "image to share a value; use neuron or layer, or kernels: --hidden 16c5,128"
+                )
 
     def _check_blocks(self) -> None:
         """Refuse what the blocks of lava-dl cannot hold."""
@@ -272,13 +329,21 @@ def config_for(dataset: str, **asked: Any) -> TrainConfig:
     """
     binning = defaults(dataset)
     chosen = {"dt": binning.dt, "n_steps": binning.n_steps, **PRESETS.get(base_name(dataset), {})}
-    if "image" in chosen and binning.sensor is not None:
-        chosen["image"] = tuple(binning.sensor)  # transforms may have changed it
+    if "image" in chosen or has_images(asked.get("hidden") or ()):
+        chosen["image"] = image_of(dataset)
     if asked.get("trainer") == "norse":
         chosen |= NORSE_PRESETS.get(base_name(dataset), {})
     chosen |= READOUT_PRESETS.get(asked.get("readout") or "", {})
     chosen |= {name: value for name, value in asked.items() if value is not None}
     return TrainConfig(dataset=dataset, **chosen)
+
+
+def image_of(dataset: str) -> tuple[int, int, int] | None:
+    """Return the image that a data set's channels are, transforms included; None for a row."""
+    sensor = defaults(dataset).sensor
+    if sensor is None or sensor.height == 1:
+        return None
+    return sensor.kinds, sensor.height, sensor.width
 
 
 def _require(holds: bool, name: str, value: object, limit: str) -> None:

@@ -5,7 +5,7 @@
     trainer = "norse"
     dataset = "digits"
     dt = "1ms"
-    hidden = [128]
+    hidden = ["16c5", "2p", 128]
 
     [heterogeneity.tau_mem]
     distribution = "gamma:20ms,shape=3"
@@ -79,7 +79,11 @@ KINDS: Mapping[object, Kind] = {
         lambda value: _is_number(value) or _is_text(value),
         _number_or_text,
     ),
-    tuple[int, ...]: Kind("a list of whole numbers", _are(_is_whole), tuple),
+    tuple[int | str, ...]: Kind(
+        "a list of whole numbers and texts",
+        _are(lambda value: _is_whole(value) or _is_text(value)),
+        tuple,
+    ),
     tuple[int, int, int] | None: Kind("a list of three whole numbers", _are(_is_whole), tuple),
     tuple[str, ...]: Kind("a list of texts", _are(_is_text), tuple),
 }

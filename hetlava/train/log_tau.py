@@ -71,6 +71,32 @@ class EulerLogTau(EulerWord):
         return round_to(torch.exp(-(self.base + p)), 1 / FULL)
 
 
+class PerChannel(LogTau):
+    """Decays (n,) of channels (c,), each of ``positions`` neurons that lie side by side."""
+
+    def __init__(self, inner: LogTau, positions: int) -> None:
+        super().__init__(torch.zeros_like(inner.base))
+        self.inner, self.positions = inner, positions
+
+    @property
+    def kind(self) -> type[LogTau]:
+        """What makes decays of logarithms."""
+        return self.inner.kind
+
+    def steps(self, p: Tensor) -> Tensor:
+        """Return the time constants of the neurons in steps, (n,)."""
+        return self.inner.steps(p).repeat_interleave(self.positions)
+
+    def forward(self, p: Tensor) -> Tensor:
+        """Return the decays of the neurons in the unit of ``kind``, (n,)."""
+        decays: Tensor = self.inner(p)
+        return decays.repeat_interleave(self.positions)
+
+    def bounds(self) -> tuple[Tensor, Tensor]:
+        """Return the range of the channels' ``p``, (c,) each."""
+        return self.inner.bounds()
+
+
 def tau_of(decay: Tensor, dt: float) -> Float:
     """Return time constants [s] whose decay words are those of ``decay`` (n,)."""
     decays = decay.detach().double().cpu().numpy()

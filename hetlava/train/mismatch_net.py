@@ -33,7 +33,7 @@ class WrappedNet(TrainableNet):
         super().__init__()
         self.inner, self.surrogate = inner, surrogate
         self.readout, self.dt, self.threshold = inner.readout, inner.dt, inner.threshold
-        self.decays = inner.decays
+        self.decays, self.wirings = inner.decays, inner.wirings
 
     def weights(self) -> list[nn.Parameter]:
         """Return the weights of all layers."""

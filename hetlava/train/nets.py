@@ -14,6 +14,7 @@ from hetlava.train.draws import per_sample
 from hetlava.train.log_tau import LogTau, Taus
 from hetlava.train.potentials import LayerPotentials, Potential
 from hetlava.train.spike_rows import SpikeRows
+from hetlava.train.wiring import Wiring
 
 
 class TrainableNet(nn.Module, ABC):
@@ -25,6 +26,8 @@ class TrainableNet(nn.Module, ABC):
         Length of a step [s].
     threshold : float
         Mean firing threshold [V], which voltages are measured in.
+    wirings : sequence of Wiring
+        How every layer is reached.
     takes_rows : bool
         Input may come as events, :class:`SpikeRows`, on the CPU.
     decays : mapping
@@ -36,6 +39,7 @@ class TrainableNet(nn.Module, ABC):
     decays: Mapping[str, str] = MappingProxyType({})
     dt: float
     threshold: float
+    wirings: Sequence[Wiring]
 
     @abstractmethod
     def forward(

@@ -25,6 +25,7 @@ def make(
         readout=READOUTS[config.readout],
         recurrent=config.recurrent,
         backend=config.backend,
+        wirings=config.image_wirings(n_inputs, taus[-1].mem.size),
     )
 
 

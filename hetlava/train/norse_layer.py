@@ -18,13 +18,15 @@ from torch import Tensor, nn
 from hetlava.declarations import Heterogeneity
 from hetlava.errors import MissingPackageError
 from hetlava.neurons.cuba import CubaLI, CubaLIF
-from hetlava.train.cuba_layer import by_sender, cuba_layer
+from hetlava.train.cuba_layer import by_sender
 from hetlava.train.cuba_rule import CubaParameters, CubaRule
+from hetlava.train.image_layer import currents, image_layer, pooled
 from hetlava.train.learning import learn_log_tau
 from hetlava.train.log_tau import EulerLogTau, Taus
 from hetlava.train.potentials import LayerPotentials, Shifted
 from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import SURROGATES, Surrogate, round_to, spike
+from hetlava.train.wiring import Wiring
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
@@ -40,7 +42,7 @@ class NorseLayer(nn.Module):
 
     def __init__(
         self,
-        n_pre: int,
+        wiring: Wiring,
         taus: Taus,
         potentials: LayerPotentials,
         declared: Heterogeneity,
@@ -51,16 +53,17 @@ class NorseLayer(nn.Module):
         recurrent: bool,
     ) -> None:
         super().__init__()
-        self.dt, self.grid, self.above, n = dt, grid, above, taus.mem.size
-        self.potentials = potentials
-        self.weight = nn.Parameter(by_sender(torch.zeros(n, n_pre)))
-        self.recurrent = nn.Parameter(torch.zeros(n, n)) if recurrent else None
+        self.dt, self.grid, self.above = dt, grid, above
+        self.potentials, self.wiring = potentials, wiring
+        weight = torch.zeros(wiring.weight_shape)
+        self.weight = nn.Parameter(weight if wiring.kernel else by_sender(weight))
+        self.recurrent = nn.Parameter(torch.zeros(wiring.n, wiring.n)) if recurrent else None
         for name, tau, how in (
             ("mem_share", taus.mem, declared.tau_mem),
             ("syn_share", taus.syn, declared.tau_syn),
         ):
             start = torch.tensor(np.log(tau / dt), dtype=torch.float32)
-            learn_log_tau(self, name, start, how, dt, EulerLogTau)
+            learn_log_tau(self, name, start, how, dt, EulerLogTau, wiring.positions)
 
     def shares(self) -> tuple[Tensor, Tensor]:
         """Return ``dt / tau`` of membrane and synapse, (n,) each, on the chip's grid."""
@@ -95,11 +98,12 @@ class NorseLayer(nn.Module):
         p = lif.LIFParameters(
             tau_syn_inv=syn / dt, tau_mem_inv=mem / dt, v_leak=bias / mem, v_th=threshold
         )
-        weight = self.rounded(self.weight) / mem[:, None]
+        weight = self.rounded(self.weight)
         zero = x.new_zeros(x.shape[1], mem.numel())
         if self.recurrent is None or not loop:
-            start = lif.LIFFeedForwardState(zero, zero)
-            return _scan(lambda i, s: lif.lif_feed_forward_step(i, s, p, dt), x @ weight.T, start)
+            start, arriving = lif.LIFFeedForwardState(zero, zero), self._currents(x, weight, mem)
+            return _scan(lambda i, s: lif.lif_feed_forward_step(i, s, p, dt), arriving, start)
+        weight, x = weight / mem[:, None], pooled(x, self.wiring)
         back = self.rounded(self.recurrent) / mem[:, None]
         start = lif.LIFState(zero, zero, zero)
         return _scan(lambda z, s: lif.lif_step(z, s, weight, back, p, dt), x, start)
@@ -118,7 +122,13 @@ class NorseLayer(nn.Module):
         )
         p = CubaParameters(1 - syn, 1 - mem, *self.shifted(), torch.full_like(mem, unit))
         loop = None if self.recurrent is None else self.rounded(self.recurrent)
-        return cuba_layer(x, self.rounded(self.weight), p, rule, loop=loop)
+        return image_layer(x, self.rounded(self.weight), p, rule, self.wiring, loop=loop)
+
+    def _currents(self, x: Tensor, weight: Tensor, mem: Tensor) -> Tensor:
+        """Return what norse is given for spikes, (T, N, n)."""
+        if self.wiring.kernel:
+            return currents(x, weight, self.wiring) / mem
+        return pooled(x, self.wiring) @ (weight / mem[:, None]).T
 
     def integrate(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return the voltages (T, N, n) of the neurons without a threshold, with these weights."""
@@ -128,9 +138,8 @@ class NorseLayer(nn.Module):
             tau_syn_inv=syn / dt, tau_mem_inv=mem / dt, v_leak=self.shifted().bias / mem
         )
         zero = x.new_zeros(x.shape[1], mem.numel())
-        currents = x @ (weight / mem[:, None]).T
-        start = li.LIState(zero, zero)
-        return _scan(lambda i, s: li.li_feed_forward_step(i, s, p, dt), currents, start)
+        arriving, start = self._currents(x, weight, mem), li.LIState(zero, zero)
+        return _scan(lambda i, s: li.li_feed_forward_step(i, s, p, dt), arriving, start)
 
     @torch.no_grad()
     def neurons(self, taus: Taus) -> CubaLI:
@@ -166,8 +175,10 @@ class NorseLayer(nn.Module):
         if self.shifted().bias.any():
             # where a resting potential takes the voltage is not what weights are scaled by
             free = free - self.integrate(torch.zeros_like(arriving), weight)
-        free = free.flatten(0, 1).std(0).clamp_min(1e-6)
-        weight.mul_((goal / free)[:, None]).clamp_(-most, most)
+        # of every neuron, or of all neurons that share a kernel
+        rows = free.flatten(0, 1).T.reshape(len(weight), -1)
+        gain = goal / rows.std(1).clamp_min(1e-6)
+        weight.mul_(gain.reshape(-1, *[1] * (weight.dim() - 1))).clamp_(-most, most)
 
 
 def _scan(step: Step, x: Tensor, state: Any) -> Tensor:

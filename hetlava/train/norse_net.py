@@ -29,9 +29,11 @@ from torch import Tensor, nn
 from hetlava.arrays import Float
 from hetlava.chips import LOIHI2
 from hetlava.declarations import Heterogeneity
+from hetlava.float_synapses import FloatSynapses, Projection
 from hetlava.graph import INPUT
-from hetlava.network import Network, Plain, Population, Projection, Readout
+from hetlava.network import Network, Plain, Population, Readout
 from hetlava.train.config import Backend
+from hetlava.train.image_synapses import projection
 from hetlava.train.learning import clamp_log_tau
 from hetlava.train.log_tau import Taus
 from hetlava.train.nets import (
@@ -46,6 +48,7 @@ from hetlava.train.norse_layer import NorseLayer, surrogate_gradient
 from hetlava.train.potentials import LayerPotentials, Potentials, constants
 from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import SURROGATES, round_to
+from hetlava.train.wiring import Wiring, dense_wirings
 
 STEPS_TO_THRESHOLD = 128  # of the grid of weights: the largest weight is about one threshold
 RECURRENT_SPREAD = 0.4  # share of the free voltage's spread that recurrent weights start with
@@ -66,9 +69,11 @@ class NorseNet(TrainableNet):
     potentials : sequence of Potentials, optional
         One per layer; the declared means if there are none.
     recurrent : bool
-        Hidden layers project onto themselves.
+        Dense hidden layers project onto themselves.
     backend : str
         ``fused`` layers, or ``plain``: norse's own steps, for comparison.
+    wirings : sequence of Wiring, optional
+        One per layer; dense layers if there are none.
     """
 
     decays = MappingProxyType({"tau_mem": "mem_share", "tau_syn": "syn_share"})
@@ -85,35 +90,38 @@ class NorseNet(TrainableNet):
         readout: Readout = "spike-count",
         recurrent: bool = False,
         backend: Backend = "fused",
+        wirings: Sequence[Wiring] | None = None,
     ) -> None:
         super().__init__()
+        sizes = [t.mem.size for t in taus]
+        self.wirings = wired = list(wirings or dense_wirings(n_inputs, sizes))
         self.backend, self.takes_rows = backend, backend == "fused"
         self.dt, self.threshold, self.n_inputs = dt, declared.unit, n_inputs
         self.surrogate, self.readout = surrogate, readout
         self.grid = self.threshold / STEPS_TO_THRESHOLD
-        sizes = [n_inputs, *(t.mem.size for t in taus)]
-        drawn = potentials or [constants(declared, n) for n in sizes[1:]]
+        drawn = potentials or [constants(declared, n) for n in sizes]
         self.layers: Any = nn.ModuleList(
             NorseLayer(
-                n_pre,
+                w,
                 t,
-                self._potentials_of(v, declared, k < len(taus)),
+                self._potentials_of(v, declared, k < len(taus), w.positions),
                 declared,
                 dt=dt,
                 grid=self.grid,
                 above=self.above,
-                recurrent=recurrent and k < len(taus),
+                recurrent=recurrent and k < len(taus) and not w.kernel,
             )
-            for k, (n_pre, t, v) in enumerate(zip(sizes, taus, drawn, strict=False), start=1)
+            for k, (w, t, v) in enumerate(zip(wired, taus, drawn, strict=True), start=1)
         )
 
     def _potentials_of(
-        self, drawn: Potentials, declared: Heterogeneity, hidden: bool
+        self, drawn: Potentials, declared: Heterogeneity, hidden: bool, positions: int
     ) -> LayerPotentials:
         # the chip's unit of thresholds and biases is half that of weights of mixed sign
         step = self.grid / 2
         spiking = hidden or self.readout == "spike-count"
-        return LayerPotentials(drawn, declared, step, LOIHI2.vth_max * step, spiking=spiking)
+        largest = LOIHI2.vth_max * step
+        return LayerPotentials(drawn, declared, step, largest, spiking=spiking, positions=positions)
 
     @property
     def above(self) -> float:
@@ -147,7 +155,7 @@ class NorseNet(TrainableNet):
         return layer.fire(arriving)
 
     def weights(self) -> list[nn.Parameter]:
-        """Return the weights of every layer (n_post, n_pre), recurrent ones (n, n) after them."""
+        """Return the weights or kernels of every layer, recurrent ones (n, n) after them."""
         recurrent = [layer.recurrent for layer in self.layers if layer.recurrent is not None]
         return [*(layer.weight for layer in self.layers), *recurrent]
 
@@ -191,11 +199,15 @@ class NorseNet(TrainableNet):
     def to_network(self, n_steps: int, metadata: dict[str, Plain]) -> Network:
         """Return the float network: Euler's decays, and the weights that the forward pass uses."""
         names = layer_names(len(self.layers))
-        projections = []
+        projections: list[FloatSynapses] = []
         for source, name, layer in zip([INPUT, *names], names, self.layers, strict=False):
-            projections.append(self._projection(layer.weight, source, name))
+            weights = self._on_grid(layer.weight)
+            projections.append(projection(layer.wiring, source, name, weights, self.grid))
             if layer.recurrent is not None:
-                projections.append(self._projection(layer.recurrent, name, name))
+                loop = self._on_grid(layer.recurrent)
+                projections.append(
+                    Projection(source=name, target=name, weights=loop, grid=self.grid)
+                )
         return Network(
             dt=self.dt,
             n_inputs=self.n_inputs,
@@ -211,6 +223,6 @@ class NorseNet(TrainableNet):
             metadata=metadata,
         )
 
-    def _projection(self, weight: Tensor, source: str, target: str) -> Projection:
+    def _on_grid(self, weight: Tensor) -> Float:
         rounded: Float = round_to(weight.detach().double().cpu(), self.grid).numpy()
-        return Projection(source=source, target=target, weights=rounded, grid=self.grid)
+        return rounded

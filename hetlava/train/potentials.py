@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from hetlava.arrays import Float
 from hetlava.declarations import Declaration, Heterogeneity
+from hetlava.train.learning import of_channels
 
 Rounding = Callable[[Tensor], Tensor]
 
@@ -39,7 +40,7 @@ def constants(declared: Heterogeneity, n: int) -> Potentials:
 
 
 class Potential(nn.Module):
-    """A potential (n,) [V]: fixed, or learned one number per neuron or one for all on top.
+    """A potential (n,) [V]: fixed, or learned per neuron or channel, or one for all on top.
 
     What is fixed is kept in double precision, what is learned in the parameters' own.
 
@@ -47,24 +48,31 @@ class Potential(nn.Module):
     ----------
     kept : bool
         What is fixed is part of the state that checkpoints hold.
+    positions : int
+        Neurons of a channel, which lie side by side.
     """
 
     base: Tensor
     begin: Tensor
     learned: nn.Parameter | None
 
-    def __init__(self, drawn: Float, declared: Declaration, *, kept: bool) -> None:
+    def __init__(
+        self, drawn: Float, declared: Declaration, *, kept: bool, positions: int = 1
+    ) -> None:
         super().__init__()
         clip = declared.clip
         self.low, self.high = clip.bounds(1.0)
         values = torch.tensor(np.clip(drawn, self.low, self.high))
         learned = None
-        if declared.learn == "neuron":
-            learned, values = nn.Parameter(values.float()), torch.zeros_like(values)
+        self.positions = positions if declared.learn == "channel" else 1
+        self.single = declared.learn in ("channel", "neuron")
+        if self.single:
+            own = of_channels(values, self.positions).float()
+            learned, values = nn.Parameter(own), torch.zeros_like(values)
         elif declared.learned:
             learned = nn.Parameter(torch.zeros(1))
         self.register_parameter("learned", learned)
-        self.register_buffer("base", values, persistent=kept and declared.learn != "neuron")
+        self.register_buffer("base", values, persistent=kept and not self.single)
         if declared.anchored and learned is not None:
             self.register_buffer("begin", learned.detach().clone())
 
@@ -78,7 +86,8 @@ class Potential(nn.Module):
         """Return the potentials, (n,) [V]."""
         if self.learned is None:
             return self.base
-        values: Tensor = self.base.to(self.learned.dtype) + self.learned
+        learned = self.learned.repeat_interleave(self.positions)
+        values: Tensor = self.base.to(self.learned.dtype) + learned
         return values
 
     @torch.no_grad()
@@ -86,8 +95,7 @@ class Potential(nn.Module):
         """Return the largest potentials that learning can lead to, (n,)."""
         if self.learned is None:
             return self.base
-        shared = self.learned.numel() < self.base.numel()
-        return self.base + (self.high - self.base.max()) if shared else self.base + self.high
+        return self.base + (self.high if self.single else self.high - self.base.max())
 
     @torch.no_grad()
     def keep_within(self, low: Tensor, high: Tensor) -> None:
@@ -97,7 +105,9 @@ class Potential(nn.Module):
         base = self.base.to(self.learned.dtype)
         low = low.to(base.dtype).clamp_min(self.low) - base
         high = high.to(base.dtype).clamp_max(self.high) - base
-        if self.learned.numel() == base.numel():
+        if self.single:
+            low = low.reshape(-1, self.positions).amax(1)
+            high = high.reshape(-1, self.positions).amin(1)
             self.learned.clamp_(low, high.maximum(low))
         else:  # shared: where the first neuron meets its bound
             self.learned.clamp_(low.max(), high.min().maximum(low.max()))
@@ -121,7 +131,7 @@ class LayerPotentials(nn.Module):
         Most that a threshold may be above its reset [V].
     spiking : bool
         False for integrators, which have a resting potential only and begin at 0 V.
-    kept : bool
+    kept, positions
         See :class:`Potential`.
     """
 
@@ -134,17 +144,23 @@ class LayerPotentials(nn.Module):
         *,
         spiking: bool = True,
         kept: bool = False,
+        positions: int = 1,
     ) -> None:
         super().__init__()
         self.step, self.largest, self.spiking = step, largest, spiking
-        self.rest = Potential(drawn.rest, declared.rest, kept=kept)
+
+        def potential(values: Float, how: Declaration) -> Potential:
+            return Potential(values, how, kept=kept, positions=positions)
+
+        self.rest = potential(drawn.rest, declared.rest)
         if not spiking:
             return
-        self.reset = Potential(drawn.reset, declared.reset, kept=kept)
+        self.reset = potential(drawn.reset, declared.reset)
         # single draws of a wide family may lie below their reset
         least = np.clip(drawn.reset, self.reset.low, self.reset.high) + step
-        threshold = np.maximum(drawn.threshold, least)
-        self.threshold = Potential(threshold, declared.threshold, kept=kept)
+        if declared.threshold.learn == "channel":
+            least = least.reshape(-1, positions).max(1).repeat(positions)
+        self.threshold = potential(np.maximum(drawn.threshold, least), declared.threshold)
         self.project()
 
     def shifted(self, k: Tensor, rounding: Rounding) -> Shifted:

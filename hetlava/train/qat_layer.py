@@ -9,12 +9,15 @@ from hetlava.declarations import Heterogeneity
 from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.network import Network, Population
 from hetlava.neurons.cuba import CubaLI, CubaLIF
-from hetlava.train.cuba_layer import by_sender, cuba_layer
+from hetlava.train.cuba_layer import by_sender
 from hetlava.train.cuba_rule import FULL, CubaParameters, CubaRule
+from hetlava.train.image_layer import image_layer
+from hetlava.train.image_synapses import weights_of
 from hetlava.train.learning import clamp_log_tau, learn_log_tau
 from hetlava.train.log_tau import EulerWord, LogTau, Taus
 from hetlava.train.potentials import LayerPotentials, Potentials, Shifted
 from hetlava.train.spike_rows import SpikeRows
+from hetlava.train.wiring import Wiring
 
 UNIT = 1 << STATE_SHIFT
 STEPS = 128  # of a weight's grid on the negative side, one fewer on the positive
@@ -29,7 +32,9 @@ class QatLayer(nn.Module):
     Parameters
     ----------
     population : Population
-        Where training begins, with its weights (n, n_pre) and those onto itself, if it has any.
+        Where training begins, with its weights and those onto itself, if it has any.
+    wiring : Wiring
+        How it is reached; gives weights their shape.
     scale : float
         Units of the chip's state per volt; it stays.
     vth_max : int
@@ -45,34 +50,41 @@ class QatLayer(nn.Module):
         self,
         network: Network,
         population: Population,
+        wiring: Wiring,
         scale: float,
         vth_max: int,
         declared: Heterogeneity,
     ) -> None:
         super().__init__()
-        self.name = population.name
+        self.name, self.wiring = population.name, wiring
         neurons = population.neurons
         self.spiking = neurons.spiking
-        weights = {
-            p.source == p.target: p.weights
-            for p in network.projections
-            if p.target == population.name
+        reached = {
+            p.source == p.target: p for p in network.projections if p.target == population.name
         }
-        self.weight = nn.Parameter(by_sender(_float32(weights[False])))
-        self.recurrent = (
-            nn.Parameter(by_sender(_float32(weights[True]))) if True in weights else None
-        )
+        weight = _float32(weights_of(reached[False], wiring))
+        self.weight = nn.Parameter(weight if wiring.kernel else by_sender(weight))
+        self.recurrent = None
+        if True in reached:
+            self.recurrent = nn.Parameter(by_sender(_float32(reached[True].weights)))
         kind = LogTau if network.discretisation == "exponential" else EulerWord
         for name, tau, how in (
             (LEVELS[0], neurons.tau_mem, declared.tau_mem),
             (LEVELS[1], neurons.tau_syn, declared.tau_syn),
         ):
-            learn_log_tau(self, name, _float32(np.log(tau / network.dt)), how, network.dt, kind)
+            start = _float32(np.log(tau / network.dt))
+            learn_log_tau(self, name, start, how, network.dt, kind, wiring.positions)
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64))
         drawn = _potentials(neurons)
         # a resumed run cannot ask the network that it began with
         self.potentials = LayerPotentials(
-            drawn, declared, self.step, vth_max * self.step, spiking=self.spiking, kept=True
+            drawn,
+            declared,
+            self.step,
+            vth_max * self.step,
+            spiking=self.spiking,
+            kept=True,
+            positions=wiring.positions,
         )
         gap = drawn.threshold - drawn.reset
         self.register_buffer("unit", _float32(np.maximum(gap, LEAST_UNIT * np.median(gap))))
@@ -97,7 +109,7 @@ class QatLayer(nn.Module):
         loop = None
         if self.recurrent is not None:
             loop = drawn(self.recurrent, 2 * self.step, hardness)
-        return cuba_layer(x, weight, p, rule, loop=loop)
+        return image_layer(x, weight, p, rule, self.wiring, loop=loop)
 
     def shifted(self, mem: Tensor, hardness: float) -> Shifted:
         """Return thresholds and biases measured from the reset potential, (n,) each [V]."""

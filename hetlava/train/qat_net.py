@@ -18,15 +18,18 @@ from hetlava.chips import LOIHI2
 from hetlava.declarations import TIMES, Heterogeneity
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import decay_tau
+from hetlava.float_synapses import Convolution, FloatSynapses, Projection
 from hetlava.graph import INPUT
-from hetlava.network import Network, Plain, Population, Projection
+from hetlava.network import Network, Plain, Population
 from hetlava.quantisation import quantise
 from hetlava.train.cuba_rule import FULL, CubaRule
+from hetlava.train.image_synapses import projection, weights_of
 from hetlava.train.log_tau import Taus
 from hetlava.train.nets import TrainableNet, by_step, dropped
 from hetlava.train.qat_layer import LEVELS, QatLayer, on_grid
 from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import Surrogate
+from hetlava.train.wiring import Wiring, dense_wirings
 
 
 class QatNet(TrainableNet):
@@ -41,11 +44,13 @@ class QatNet(TrainableNet):
         One per layer; that of integrators is not read.
     declared : Heterogeneity
         How parameters are learned, and where they are clipped; voltages are read in its unit.
+    wirings : sequence of Wiring, optional
+        One per layer, of pools and kernels; those of the network's synapses if there are none.
 
     Raises
     ------
     UnsupportedError
-        If the network is no chain.
+        If the network is no chain, or not wired so.
     RuleError
         If it does not fit the chip.
     """
@@ -59,16 +64,23 @@ class QatNet(TrainableNet):
         surrogates: Sequence[Surrogate],
         *,
         declared: Heterogeneity,
+        wirings: Sequence[Wiring] | None = None,
     ) -> None:
         super().__init__()
         check_chain(network)
+        wired = wirings_of(network) if wirings is None else list(wirings)
+        if len(wired) != len(network.populations):
+            raise UnsupportedError(
+                f"the network has {len(network.populations)} layers, {len(wired)} are asked for"
+            )
+        self.wirings = wired
         self.dt, self.threshold, self.n_inputs = network.dt, declared.unit, network.n_inputs
         self.readout, self.discretisation = network.readout, network.discretisation
         self.surrogates, self.hardness = tuple(surrogates), 1.0
         scales = {p.name: p.scale for p in quantise(network, LOIHI2).populations}
         self.layers = nn.ModuleList(
-            QatLayer(network, p, scales[p.name], LOIHI2.vth_max, declared)
-            for p in network.populations
+            QatLayer(network, p, w, scales[p.name], LOIHI2.vth_max, declared)
+            for p, w in zip(network.populations, wired, strict=True)
         )
 
     def begin(self, epoch: int, n_epochs: int, ramp: float) -> None:
@@ -96,7 +108,7 @@ class QatNet(TrainableNet):
         return outputs
 
     def weights(self) -> list[nn.Parameter]:
-        """Return the weights of every layer (n_post, n_pre), recurrent ones (n, n) after them."""
+        """Return the weights or kernels of every layer, recurrent ones (n, n) after them."""
         layers = self.each()
         recurrent = [layer.recurrent for layer in layers if layer.recurrent is not None]
         return [*(layer.weight for layer in layers), *recurrent]
@@ -123,11 +135,16 @@ class QatNet(TrainableNet):
     def to_network(self, n_steps: int, metadata: dict[str, Plain]) -> Network:
         """Return the network that the chip's integers stand for: nothing of it is rounded again."""
         layers = self.each()
-        projections = []
+        projections: list[FloatSynapses] = []
         for source, layer in zip([INPUT, *(ly.name for ly in layers)], layers, strict=False):
-            projections.append(_projection(layer, layer.weight, source))
+            grid = 2 * layer.step
+            weights = on_grid(layer.weight, grid)
+            projections.append(projection(layer.wiring, source, layer.name, weights, grid))
             if layer.recurrent is not None:
-                projections.append(_projection(layer, layer.recurrent, layer.name))
+                loop = on_grid(layer.recurrent, grid)
+                projections.append(
+                    Projection(source=layer.name, target=layer.name, weights=loop, grid=grid)
+                )
         return Network(
             dt=self.dt,
             n_inputs=self.n_inputs,
@@ -167,6 +184,29 @@ def check_chain(network: Network) -> None:
         )
 
 
-def _projection(layer: QatLayer, weight: Tensor, source: str) -> Projection:
-    grid = 2 * layer.step
-    return Projection(source=source, target=layer.name, weights=on_grid(weight, grid), grid=grid)
+def wirings_of(network: Network) -> list[Wiring]:
+    """Return how the layers of a chain are wired; a kernel over sums is one larger kernel.
+
+    Raises
+    ------
+    UnsupportedError
+        If a kernel is of a kind that is not trained here.
+    """
+    reached = {p.target: p for p in network.projections if p.source != p.target}
+    return [_wiring_of(reached[p.name]) for p in network.populations]
+
+
+def _wiring_of(q: FloatSynapses) -> Wiring:
+    if isinstance(q, Projection):
+        return dense_wirings(q.shape[1], [q.shape[0]])[0]
+    if not isinstance(q, Convolution):
+        raise UnsupportedError(f"{q.label}: lists of synapses are not trained here; give a matrix")
+    wiring = Wiring(
+        source=q.input_shape,
+        target=q.output_shape,
+        kernel=q.weights.shape[2],
+        stride=q.stride[0],
+        padding=q.padding[0][0],
+    )
+    weights_of(q, wiring)
+    return wiring

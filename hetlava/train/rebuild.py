@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from hetlava.arrays import Float
 from hetlava.declarations import POTENTIALS
 from hetlava.errors import UnsupportedError, ValidationError
-from hetlava.float_synapses import FloatSynapses
 from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.train.building import library
 from hetlava.train.config import TrainConfig
+from hetlava.train.image_synapses import weights_of
 from hetlava.train.log_tau import Taus
 from hetlava.train.nets import TrainableNet
 from hetlava.train.potentials import Potentials, constants
@@ -58,11 +59,13 @@ def rebuild(net: Network, config: TrainConfig) -> TrainableNet:
     # as TrainableNet.weights gives them: those of every layer, recurrent ones after them
     forward = [q for q in net.projections if q.source != q.target]
     loops = [q for q in net.projections if q.source == q.target]
-    weights = trainable.weights()
+    weights, wired = trainable.weights(), trainable.wirings
     if len(weights) != len(net.projections):
         raise _unlike(f"{len(net.projections)} projections, the trainer's has {len(weights)}")
-    for parameter, q in zip(weights, [*forward, *loops], strict=True):
-        _fill(parameter, q)
+    given = [weights_of(q, w) for q, w in zip(forward, wired, strict=True)]
+    given += [q.weights for q in loops]
+    for parameter, values in zip(weights, given, strict=True):
+        _fill(parameter, values)
     _check(net, trainable.to_network(net.n_steps, {}))
     return trainable
 
@@ -82,10 +85,10 @@ def potentials_of(net: Network, config: TrainConfig) -> list[Potentials]:
 
 
 @torch.no_grad()
-def _fill(parameter: nn.Parameter, q: FloatSynapses) -> None:
-    if parameter.numel() != q.weights.size:
-        raise _unlike(f"{q.source} -> {q.target} has {q.weights.size} weights")
-    parameter.copy_(torch.tensor(q.weights).reshape(parameter.shape))
+def _fill(parameter: nn.Parameter, values: Float) -> None:
+    if parameter.numel() != values.size:
+        raise _unlike(f"{values.size} weights, not {parameter.numel()}")
+    parameter.copy_(torch.tensor(values).reshape(parameter.shape))
 
 
 def _check(net: Network, again: Network) -> None:

@@ -20,6 +20,7 @@ def make(
         declared=config.heterogeneity,
         potentials=potentials,
         backend=config.backend,
+        wirings=config.image_wirings(n_inputs, taus[-1].mem.size),
     )
 
 

@@ -9,6 +9,9 @@ The fused backend takes weights, decays and thresholds from the blocks and runs 
 24-bit words there, which those of the blocks are not, and the surrogate derivative stands at the
 threshold, half a unit of the state below where that of the blocks does. Thresholds per neuron,
 resting and reset potentials are known to the fused backend only.
+
+Layers of images are blocks of ``slayer.block.cuba.Conv`` whose neurons stand in a row (N, n, T), so
+that each may have time constants of its own; a block's neurons know only those of a channel.
 """
 
 from collections.abc import Sequence
@@ -27,12 +30,14 @@ from hetlava.distributions import Constant
 from hetlava.errors import UnsupportedError
 from hetlava.export.lava_import import slayer
 from hetlava.graph import INPUT
-from hetlava.network import Network, Plain, Population, Projection
+from hetlava.network import Network, Plain, Population
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.train.config import Backend
-from hetlava.train.cuba_layer import by_sender, cuba_layer
+from hetlava.train.cuba_layer import by_sender
 from hetlava.train.cuba_rule import CubaParameters, CubaRule
 from hetlava.train.dynamics import FULL, corrected_dynamics, dynamics
+from hetlava.train.image_layer import currents, image_layer, pooled
+from hetlava.train.image_synapses import projection
 from hetlava.train.learning import clamp_log_tau, learn_log_tau
 from hetlava.train.log_tau import Taus, tau_of
 from hetlava.train.nets import (
@@ -46,6 +51,7 @@ from hetlava.train.nets import (
 from hetlava.train.potentials import LayerPotentials, Potentials, constants
 from hetlava.train.spike_rows import SpikeRows
 from hetlava.train.surrogates import Surrogate, round_to
+from hetlava.train.wiring import Wiring, dense_wirings
 
 W_SCALE = 1 << 6  # lava-dl's units of a weight per volt
 S_SCALE = W_SCALE << 6  # and of the state
@@ -63,7 +69,7 @@ TAU_RHO_MULT, SCALE_RHO_MULT = 100, 0.1
 
 
 class SlayerNet(TrainableNet):
-    """Blocks of ``slayer.block.cuba.Dense``, one per layer.
+    """Blocks of ``slayer.block.cuba.Dense`` and ``Conv``, one per layer.
 
     Parameters
     ----------
@@ -78,6 +84,8 @@ class SlayerNet(TrainableNet):
         One per layer; the declared means if there are none.
     backend : str
         ``fused`` layers, or ``plain``: the blocks' own path, for comparison.
+    wirings : sequence of Wiring, optional
+        One per layer; dense layers if there are none.
 
     Raises
     ------
@@ -96,8 +104,11 @@ class SlayerNet(TrainableNet):
         declared: Heterogeneity,
         potentials: Sequence[Potentials] | None = None,
         backend: Backend = "fused",
+        wirings: Sequence[Wiring] | None = None,
     ) -> None:
         super().__init__()
+        sizes = [t.mem.size for t in taus]
+        self.wirings = list(wirings or dense_wirings(n_inputs, sizes))
         self.dt, self.threshold, self.plain = dt, declared.unit, declared.plain_potentials
         self.backend, self.takes_rows = backend, backend == "fused"
         if backend == "plain" and not self.plain:
@@ -105,20 +116,21 @@ class SlayerNet(TrainableNet):
                 "the blocks of lava-dl have one fixed threshold, and rest and are reset at 0 V; "
                 "use the backend fused, or norse"
             )
-        sizes = [n_inputs, *(t.mem.size for t in taus)]
         widths = surrogate_widths(len(taus))
         # Any: PyTorch types the members of a list as bare modules
         self.blocks: Any = nn.ModuleList(
-            _block(n_pre, t, dt, width, declared)
-            for n_pre, t, width in zip(sizes, taus, widths, strict=False)
+            _block(w, t, dt, width, declared)
+            for w, t, width in zip(self.wirings, taus, widths, strict=True)
         )
-        drawn = potentials or [constants(declared, n) for n in sizes[1:]]
-        for block, v in zip(self.blocks, drawn, strict=True):
+        drawn = potentials or [constants(declared, n) for n in sizes]
+        for block, v, w in zip(self.blocks, drawn, self.wirings, strict=True):
             if isinstance(declared.threshold.distribution, Constant):
                 # as lava-dl rounds it
                 rounded: Any = block
                 v = replace(v, threshold=np.full_like(v.threshold, rounded.neuron.threshold))
-            block.potentials = LayerPotentials(v, declared, STEP, LOIHI2.vth_max * STEP)
+            block.potentials = LayerPotentials(
+                v, declared, STEP, LOIHI2.vth_max * STEP, positions=w.positions
+            )
 
     def forward(
         self, x: Tensor | SpikeRows, drop: float = 0.0, rng: torch.Generator | None = None
@@ -126,11 +138,11 @@ class SlayerNet(TrainableNet):
         """Return the spikes of every layer, (N, n, T) each, for input spikes (N, n_inputs, T)."""
         spikes: list[Tensor] = []
         with corrected_dynamics():
-            for block, rule in zip(self.blocks, self._rules(), strict=True):
+            for block, w, rule in zip(self.blocks, self.wirings, self._rules(), strict=True):
                 if self.backend == "fused":
-                    x = _fused(block, by_step(x), rule).permute(1, 2, 0)
+                    x = _fused(block, w, by_step(x), rule).permute(1, 2, 0)
                 else:
-                    x = one_step_later(block(as_tensor(x)))
+                    x = one_step_later(_plain(block, w, as_tensor(x)))
                 spikes.append(x)
                 x = dropped(x, drop, rng)
         return spikes
@@ -142,7 +154,7 @@ class SlayerNet(TrainableNet):
         ]
 
     def weights(self) -> list[nn.Parameter]:
-        """Return the weights of every layer, (n_post, n_pre, 1, 1, 1)."""
+        """Return the weights of every layer, (n_post, n_pre, 1, 1, 1) or (.., .., k, k, 1)."""
         return [block.synapse.weight for block in self.blocks]
 
     def taus(self) -> list[Taus]:
@@ -171,21 +183,22 @@ class SlayerNet(TrainableNet):
     @torch.no_grad()
     def initialise(self, x: Tensor, spread: float, rng: torch.Generator) -> None:
         """Draw weights that move every free voltage by ``spread`` thresholds."""
-        for block, rule in zip(self.blocks, self._rules(), strict=True):
+        for block, w, rule in zip(self.blocks, self.wirings, self._rules(), strict=True):
             weight, neuron = block.synapse.weight, block.neuron
             weight.copy_(torch.randn(weight.shape, generator=rng))
-            current = nn.functional.conv3d(x[:, :, None, None], weight)[:, :, 0, 0]
+            current = _currents(x, weight, w)
             rest = torch.zeros(1, device=x.device)
             for decay in (neuron.current_decay, neuron.voltage_decay):
                 current = dynamics(current, decay, rest, 1.0, rounding=False)
-            free = current.transpose(0, 1).flatten(1).std(1).clamp_min(1e-6)
+            # of every neuron, or of all neurons that share a kernel
+            free = current.transpose(0, 1).reshape(len(weight), -1).std(1).clamp_min(1e-6)
             weight.mul_((spread * neuron.threshold / free).reshape(-1, 1, 1, 1, 1))
             weight.clamp_(-W_MAX, W_MAX)
             if not self.plain:
-                x = _fused(block, by_step(x), rule).permute(1, 2, 0)
+                x = _fused(block, w, by_step(x), rule).permute(1, 2, 0)
                 continue
             with corrected_dynamics():
-                x = one_step_later(block(x))
+                x = one_step_later(_plain(block, w, x))
 
 
 def surrogate_widths(n_layers: int) -> list[float]:
@@ -198,35 +211,59 @@ def surrogate_of(width: float) -> Surrogate:
     return Surrogate(shape="exponential", steepness=1 / width, height=SURROGATE_HEIGHT)
 
 
-def _fused(block: Any, x: Tensor | SpikeRows, rule: CubaRule) -> Tensor:
+def _currents(x: Tensor, weight: Tensor, wiring: Wiring) -> Tensor:
+    """Return what weights of a block make of spikes (N, n_pre, T), (N, n, T)."""
+    if wiring.plain:
+        return nn.functional.conv3d(x[:, :, None, None], weight)[:, :, 0, 0]
+    arriving = x.permute(2, 0, 1)
+    return currents(arriving, weight.reshape(wiring.weight_shape), wiring).permute(1, 2, 0)
+
+
+def _plain(block: Any, wiring: Wiring, x: Tensor) -> Tensor:
+    """Return what a block makes of spikes (N, n_pre, T) in the same step, (N, n, T)."""
+    if wiring.pool > 1:
+        x = pooled(x.permute(2, 0, 1), wiring).permute(1, 2, 0)
+    if not wiring.kernel:
+        return block(x)  # type: ignore[no-any-return]
+    images = x.reshape(len(x), *wiring.pooled, -1)
+    return block.neuron(block.synapse(images).flatten(1, 3))  # type: ignore[no-any-return]
+
+
+def _fused(block: Any, wiring: Wiring, x: Tensor | SpikeRows, rule: CubaRule) -> Tensor:
     """Return the spikes (T, N, n) of a block for those that are sent to it, a step later."""
     neuron = block.neuron
     # what the block's own rounding gives for weights in its range, which they are projected to
-    weight = round_to(block.synapse.weight.flatten(1), GRID)
+    weight = round_to(_shaped(block.synapse.weight, wiring), GRID)
     syn, mem = (round_to(d, 1) / FULL for d in (neuron.current_decay, neuron.voltage_decay))
     threshold, bias = block.potentials.shifted(mem, lambda v: round_to(v, STEP))
     width = torch.full_like(mem, neuron.threshold)
     p = CubaParameters(1 - syn, 1 - mem, threshold.to(mem.dtype), bias, width)
-    return cuba_layer(x, weight, p, rule)
+    return image_layer(x, weight, p, rule, wiring)
 
 
-def _block(n_pre: int, taus: Taus, dt: float, width: float, declared: Heterogeneity) -> Any:
-    block = slayer().block.cuba.Dense(
-        {
-            "threshold": declared.unit,
-            "current_decay": 0.5,
-            "voltage_decay": 0.5,
-            "shared_param": False,
-            "tau_grad": width / TAU_RHO_MULT,
-            "scale_grad": 2 * width * SURROGATE_HEIGHT / SCALE_RHO_MULT,
-        },
-        n_pre,
-        taus.mem.size,
-        # the delay is made here: on CUDA, lava-dl would compile a kernel for it
-        delay_shift=False,
-    )
-    weight = block.synapse.weight
-    weight.data = by_sender(weight.data)
+def _shaped(weight: Tensor, wiring: Wiring) -> Tensor:
+    """Return a block's weights as (n_post, n_pre), or as kernels."""
+    return weight[..., 0] if wiring.kernel else weight.flatten(1)
+
+
+def _block(wiring: Wiring, taus: Taus, dt: float, width: float, declared: Heterogeneity) -> Any:
+    neurons = {
+        "threshold": declared.unit,
+        "current_decay": 0.5,
+        "voltage_decay": 0.5,
+        "shared_param": False,
+        "tau_grad": width / TAU_RHO_MULT,
+        "scale_grad": 2 * width * SURROGATE_HEIGHT / SCALE_RHO_MULT,
+    }
+    # the delay is made here: on CUDA, lava-dl would compile a kernel for it
+    blocks, (n_post, n_pre) = slayer().block.cuba, wiring.weight_shape[:2]
+    if wiring.kernel:
+        sizes = n_pre, n_post, wiring.kernel, wiring.stride, wiring.padding
+        block = blocks.Conv(neurons, *sizes, delay_shift=False)
+    else:
+        block = blocks.Dense(neurons, n_pre, n_post, delay_shift=False)
+        weight = block.synapse.weight
+        weight.data = by_sender(weight.data)
     neuron = block.neuron
     # lava-dl draws decays of its own when the shape is still open at the first forward
     neuron.shape, neuron.num_neurons = torch.Size([taus.mem.size]), taus.mem.size
@@ -237,7 +274,7 @@ def _block(n_pre: int, taus: Taus, dt: float, width: float, declared: Heterogene
         ("voltage_decay", taus.mem, declared.tau_mem),
     ):
         log_tau = torch.tensor(np.log(tau / dt), dtype=torch.float32)
-        learn_log_tau(neuron, name, log_tau, how, dt)
+        learn_log_tau(neuron, name, log_tau, how, dt, positions=wiring.positions)
     return block
 
 
@@ -252,25 +289,27 @@ def to_network(net: SlayerNet, n_steps: int, metadata: dict[str, Plain]) -> Netw
     sources = [INPUT, *names]
     return Network(
         dt=net.dt,
-        n_inputs=net.blocks[0].synapse.in_channels,
+        n_inputs=net.wirings[0].n_pre,
         n_steps=n_steps,
         populations=tuple(
             Population(name=name, neurons=_neurons(taus, block))
             for name, taus, block in zip(names, net.taus(), net.blocks, strict=True)
         ),
         projections=tuple(
-            Projection(source=source, target=target, weights=effective_weights(block), grid=GRID)
-            for source, target, block in zip(sources, names, net.blocks, strict=False)
+            projection(w, source, target, effective_weights(block, w), GRID)
+            for w, source, target, block in zip(
+                net.wirings, sources, names, net.blocks, strict=False
+            )
         ),
         output=names[-1],
         metadata=metadata,
     )
 
 
-def effective_weights(block: Any) -> Float:
-    """Return the weights that the forward pass of a block uses, (n_post, n_pre) float64 [V]."""
+def effective_weights(block: Any, wiring: Wiring) -> Float:
+    """Return the weights that the forward pass of a block uses, as its wiring shapes them [V]."""
     rounded = block.synapse.pre_hook_fx(block.synapse.weight).detach()
-    weights: Float = rounded.flatten(1).double().cpu().numpy()
+    weights: Float = _shaped(rounded, wiring).double().cpu().numpy()
     return weights
 
 

@@ -29,6 +29,13 @@ def test_distributions_stand_apart_by_semicolons():
     )
 
 
+def test_swept_layers_of_images_get_the_image_of_the_data():
+    rows = grid_rows(config_for("digits"), ["hidden=16,4c3+2p+8"], 1)
+
+    assert [row.trials[0].config.hidden for row in rows] == [(16,), ("4c3", "2p", 8)]
+    assert [row.trials[0].config.image for row in rows] == [None, (1, 8, 8)]
+
+
 def test_nothing_swept_is_the_preset(config):
     assert grid_rows(config, [], 1)[0].trials[0].config == config
 

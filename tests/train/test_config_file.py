@@ -70,6 +70,17 @@ def test_a_configuration_reads_back_from_its_file(tmp_path_factory, config):
     assert config_for(asked.pop("dataset"), **asked) == config
 
 
+@pytest.mark.parametrize("learn_tau", ["channel", "neuron"])
+def test_layers_of_images_read_back_from_their_file(tmp_path, learn_tau):
+    config = config_for("digits", hidden=("8c3s2p1", "2p", 12), learn_tau=learn_tau)
+    path = tmp_path / "run.toml"
+    path.write_text(to_toml(config))
+
+    assert 'hidden = ["8c3s2p1", "2p", 12]' in path.read_text()
+    asked = read_config_file(path)
+    assert config_for(asked.pop("dataset"), **asked) == config
+
+
 SPEC = """
 trainer = "norse"
 dataset = "digits"

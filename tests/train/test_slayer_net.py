@@ -166,7 +166,7 @@ def test_drawn_time_constants_that_no_word_holds_are_clipped(rng, learn_tau):
 
 def test_first_weights_drive_every_neuron_alike(rng):
     net = make_net(rng)
-    weights = effective_weights(net.blocks[0])
+    weights = effective_weights(net.blocks[0], net.wirings[0])
 
     # a neuron that integrates longer gets smaller weights
     order = np.argsort(net.taus()[0].mem * net.taus()[0].syn)
