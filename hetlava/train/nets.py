@@ -39,7 +39,7 @@ class TrainableNet(nn.Module, ABC):
     decays: Mapping[str, str] = MappingProxyType({})
     dt: float
     threshold: float
-    wirings: Sequence[Wiring]
+    wirings: Sequence[Wiring] = ()
 
     @abstractmethod
     def forward(

@@ -80,16 +80,21 @@ def test_processes_draw_the_parts_of_what_one_draws():
 
 
 @pytest.mark.lava
-def test_two_processes_train_what_one_does(tmp_path, monkeypatch, request):
+@pytest.mark.parametrize(
+    "changes", [{}, {"hidden": ("4c2", 8), "learn_tau": "channel"}], ids=["dense", "kernels"]
+)
+def test_two_processes_train_what_one_does(tmp_path, request, changes):
     from runpy import run_path
+
+    asked = CONFIG | changes
 
     conftest, out = str(request.path.with_name("conftest.py")), str(tmp_path / "model.pt")
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(conftest=conftest, config=CONFIG, out=out))
+    script.write_text(SCRIPT.format(conftest=conftest, config=asked, out=out))
     rng, metrics, bars_of = np.random.default_rng(0), [], run_path(conftest)["bars_of"]
     data = bars_of(rng, 40, "train"), bars_of(rng, 1, "test")
 
-    alone = fit(TrainConfig(**CONFIG), *data, on_epoch=metrics.append)
+    alone = fit(TrainConfig(**asked), *data, on_epoch=metrics.append)
     outcome = launched(script)
 
     assert outcome.returncode == 0, outcome.stderr
