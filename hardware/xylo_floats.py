@@ -4,12 +4,13 @@ import numpy as np
 
 from hetlava.arrays import Float
 from hetlava.errors import UnsupportedError
-from hetlava.float_synapses import FloatSynapses, of_registers
+from hetlava.float_synapses import FloatSynapses
 from hetlava.hardware.xylo import dash_tau
 from hetlava.network import Network, Population
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.neurons.xylo import XyloRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
+from hetlava.synapse_forms import of_registers
 from hetlava.synapses import QuantisedSynapses
 
 

@@ -1,17 +1,17 @@
 """Synapses in volts: a matrix, a kernel for images, or lists; what quantisation rounds."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from hetlava.arrays import AnyArray, Bool, Float, require
-from hetlava.connectivity import Matrix, Pair, Synapses
+from hetlava.connectivity import Matrix, Synapses
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import ValidationError
-from hetlava.listed import Listed, by_source
-from hetlava.sliding import Padding, Shape, Sliding
+from hetlava.listed import Listed
+from hetlava.sliding import Sliding
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses
 
@@ -137,7 +137,8 @@ class Convolution(Sliding, FloatSynapses):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sparse(Listed, FloatSynapses):
-    """Lists of float64, see :class:`hetlava.listed.Listed`; :func:`sparse` makes them."""
+    """Lists of float64, see :class:`hetlava.listed.Listed`;
+    :func:`hetlava.synapse_forms.sparse` makes them."""
 
     in_registers = QuantisedSparse
 
@@ -165,119 +166,3 @@ class Sparse(Listed, FloatSynapses):
         """Ask every synapse."""
         y: Bool = np.bincount(self.post[~holds], minlength=self.n_post) == 0
         return y
-
-
-def sparse(
-    *,
-    source: str,
-    target: str,
-    shape: Pair,
-    post: AnyArray,
-    pre: AnyArray,
-    weights: AnyArray,
-    grid: float = 0.0,
-) -> Sparse:
-    """Return synapses ``pre[k] -> post[k]`` of ``weights[k]`` [V], given in any order.
-
-    Parameters
-    ----------
-    shape : (n_post, n_pre)
-    post, pre : (n_synapses,) integers
-    weights : (n_synapses,)
-
-    Raises
-    ------
-    ValidationError
-        If two synapses join the same two neurons, or a neuron does not exist.
-
-    Examples
-    --------
-    >>> q = sparse(
-    ...     source="input", target="a", shape=(3, 2), post=[2, 0], pre=[1, 1], weights=[0.5, -1]
-    ... )
-    >>> q.matrix()
-    array([[ 0. , -1. ],
-           [ 0. ,  0. ],
-           [ 0. ,  0.5]])
-    """
-    weights = np.asarray(weights, np.float64)
-    order, lists = by_source(f"projection {source} -> {target}", shape, post, pre, weights.shape)
-    return Sparse(source=source, target=target, weights=weights[order], grid=grid, **lists)
-
-
-def as_lists(synapses: FloatSynapses) -> Sparse:
-    """Return the synapses of non-zero weight as lists."""
-    rows = synapses.rows()
-    listed = sparse(
-        source=synapses.source,
-        target=synapses.target,
-        shape=synapses.shape,
-        post=rows.post,
-        pre=np.repeat(np.arange(synapses.shape[1]), np.diff(rows.indptr)),
-        weights=rows.weight,
-        grid=synapses.grid,
-    )
-    return replace(listed, message_bits=synapses.message_bits)
-
-
-def sum_pool(
-    source: str,
-    target: str,
-    weight: float,
-    input_shape: Shape,
-    window: Pair,
-    *,
-    stride: Pair | None = None,
-    padding: Padding = ((0, 0), (0, 0)),
-) -> Convolution:
-    """Return sums over windows of each channel, all of one weight [V]; windows do not overlap
-    unless a smaller ``stride`` says so."""
-    return Convolution(
-        source=source,
-        target=target,
-        weights=np.full((input_shape[0], 1, *window), weight, np.float64),
-        input_shape=input_shape,
-        stride=stride or window,
-        padding=padding,
-        groups=input_shape[0],
-    )
-
-
-def as_matrix(synapses: FloatSynapses) -> Projection:
-    """Return the same synapses as a matrix, zeros included: for what knows nothing else.
-
-    Raises
-    ------
-    UnsupportedError
-        If it would hold more than ``2**26`` weights.
-    """
-    if isinstance(synapses, Projection):
-        return synapses
-    return Projection(
-        source=synapses.source,
-        target=synapses.target,
-        weights=synapses.matrix(),
-        grid=synapses.grid,
-        message_bits=synapses.message_bits,
-    )
-
-
-_FLOAT: dict[type[QuantisedSynapses], type[FloatSynapses]] = {
-    kind.in_registers: kind for kind in (Projection, Convolution, Sparse)
-}
-
-
-def of_registers(
-    q: QuantisedSynapses, weights: Float, message_bits: int | None = None
-) -> FloatSynapses:
-    """Return synapses that join what ``q`` joins, with weights [V] of the same shape.
-
-    They are sent what ``q`` is, unless ``message_bits`` are given.
-    """
-    return _FLOAT[type(q)](
-        source=q.source,
-        target=q.target,
-        weights=weights,
-        message_bits=q.message_bits if message_bits is None else message_bits,
-        **q.arrangement(),
-    )

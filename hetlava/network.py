@@ -6,10 +6,11 @@ from typing import Literal, get_args
 
 from hetlava.arrays import ArrayRecord
 from hetlava.errors import UnsupportedError, ValidationError
-from hetlava.float_synapses import FloatSynapses, as_matrix
+from hetlava.float_synapses import FloatSynapses
 from hetlava.float_synapses import Projection as Projection
 from hetlava.graph import check_wiring, population_sizes
 from hetlava.neurons.cuba import CubaLI, CubaLIF, Discretisation
+from hetlava.synapse_forms import as_matrix
 
 Readout = Literal["spike-count", "max-voltage", "mean-voltage", "last-voltage"]
 DT_MAX = 1.0  # [s]; a longer step is a mistake of unit

@@ -15,7 +15,6 @@ from hetlava.budget import population_budget, projection_budget
 from hetlava.chips import ChipSpec
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT, bias_value, decay_tau, decay_word
-from hetlava.float_synapses import of_registers
 from hetlava.network import Network, Plain, Population, from_reset
 from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters, coefficients
 from hetlava.quantised import (
@@ -25,6 +24,7 @@ from hetlava.quantised import (
 )
 from hetlava.rules import outside, refuse, violations
 from hetlava.scaling import UNIT, Precision, choose_exponents, choose_scale, round_weights, within
+from hetlava.synapse_forms import of_registers
 from hetlava.synapses import QuantisedSynapses
 
 __all__ = ["Precision", "dequantise", "quantise"]

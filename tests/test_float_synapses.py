@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetlava.errors import UnsupportedError, ValidationError
-from hetlava.float_synapses import (
-    Convolution,
-    FloatSynapses,
-    Projection,
-    Sparse,
-    as_matrix,
-    of_registers,
-    sparse,
-    sum_pool,
-)
+from hetlava.float_synapses import Convolution, FloatSynapses, Projection, Sparse
+from hetlava.synapse_forms import as_matrix, of_registers, sparse, sum_pool
 
 SEEDS = st.integers(0, 2**32 - 1)
 SUM_ERROR = 1e-12  # of sums of some hundred terms around 1, added up in another order

@@ -11,13 +11,14 @@ from hetlava.chips import LOIHI1, LOIHI2
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import RuleError, UnsupportedError, ValidationError
 from hetlava.fixedpoint import decay_tau, decay_word
-from hetlava.float_synapses import Convolution, Sparse, of_registers, sparse
+from hetlava.float_synapses import Convolution, Sparse
 from hetlava.network import Network, Population, Projection, with_matrices
 from hetlava.neurons.cuba import CubaLI, CubaLIF, CubaRegisters
 from hetlava.quantisation import dequantise, quantise
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.scaling import Precision
 from hetlava.sparse_synapses import QuantisedSparse, from_matrix
+from hetlava.synapse_forms import of_registers, sparse
 
 
 def lif(n: int, rng: np.random.Generator, tau: float = 0.02) -> CubaLIF:

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from hetlava.chips import LOIHI1
 from hetlava.events import from_dense
-from hetlava.float_synapses import Convolution, as_lists
+from hetlava.float_synapses import Convolution
 from hetlava.network import Network, Population, Projection
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.quantisation import quantise
 from hetlava.sim import floating
+from hetlava.synapse_forms import as_lists
 from hetlava.threshold_folding import fold_thresholds
 
 N, N_IN, STEPS = 12, 8, 60

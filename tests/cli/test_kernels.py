@@ -9,11 +9,12 @@ import pytest
 
 from hetlava.convolution import QuantisedConvolution
 from hetlava.export.net_hdf5 import read
-from hetlava.float_synapses import Convolution, FloatSynapses, Projection, as_lists, sum_pool
+from hetlava.float_synapses import Convolution, FloatSynapses, Projection
 from hetlava.network import Network, Population, with_matrices
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.recording_file import read_recording
 from hetlava.sparse_synapses import QuantisedSparse
+from hetlava.synapse_forms import as_lists, sum_pool
 from hetlava.synapses import QuantisedSynapses
 
 GRID = 2 / 64  # [V] of the weights, which rounding keeps

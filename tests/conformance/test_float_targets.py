@@ -8,12 +8,13 @@ import pytest
 from hetlava.chips import LOIHI2
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events, from_dense
-from hetlava.float_synapses import Convolution, FloatSynapses, as_lists
+from hetlava.float_synapses import Convolution, FloatSynapses
 from hetlava.hardware.interface import Target
 from hetlava.hardware.targets import TARGETS, target
 from hetlava.network import Network, Population, Projection, with_matrices
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.quantisation import dequantise, quantise
+from hetlava.synapse_forms import as_lists
 
 FLOATS = [name for name in TARGETS if target(name).takes == "floats"]
 # what a die may do to the number of spikes of a population, and why

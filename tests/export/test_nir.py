@@ -9,17 +9,11 @@ import pytest
 from hetlava.errors import DataError, FormatError, UnsupportedError, ValidationError
 from hetlava.events import from_dense
 from hetlava.export.nir_file import read_nir, write_nir
-from hetlava.float_synapses import (
-    Convolution,
-    FloatSynapses,
-    Projection,
-    as_lists,
-    as_matrix,
-    sum_pool,
-)
+from hetlava.float_synapses import Convolution, FloatSynapses, Projection
 from hetlava.network import Network, Population
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.sim import floating
+from hetlava.synapse_forms import as_lists, as_matrix, sum_pool
 
 ASKED = {
     "dt": 1e-3,

@@ -7,10 +7,11 @@ import pytest
 
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
-from hetlava.float_synapses import Convolution, sparse, sum_pool
+from hetlava.float_synapses import Convolution
 from hetlava.network import Network, Population, Projection, with_matrices
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.sim import floating
+from hetlava.synapse_forms import sparse, sum_pool
 
 
 def single(neurons: CubaLI, *, weight: float = 1.0, readout: str = "max-voltage") -> Network:

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from hetlava.errors import UnsupportedError, ValidationError
-from hetlava.float_synapses import as_lists
 from hetlava.hardware.bss2_sim import bss2_target
 from hetlava.hardware.mismatch_presets import PRESETS
 from hetlava.network import Network, Population, Projection
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.sim import floating
+from hetlava.synapse_forms import as_lists
 from hetlava.train.batches import dense
 from hetlava.train.mismatch_tune import ChipInLoop, FixedNet, Tuning, tune
 

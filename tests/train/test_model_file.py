@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from hetlava.errors import DataError, FormatError, ValidationError
-from hetlava.float_synapses import Convolution, sparse
+from hetlava.float_synapses import Convolution
 from hetlava.network import Network, Population, Projection
 from hetlava.neurons.cuba import CubaLI, CubaLIF
+from hetlava.synapse_forms import sparse
 from hetlava.train.model_file import FORMAT, VERSION, read_model, write_model
 from hetlava.train.torch_file import read_torch, write_torch
 
