@@ -15,7 +15,7 @@ from hetlava.sim import vectors as vec
 from hetlava.sim.calling import run_table, wire_table
 from hetlava.sim.compiling import Apart, inlined
 from hetlava.sim.list_sums import add_lists, add_sized_lists
-from hetlava.sim.placing import LANES, TILE
+from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD, sum_rows
 
 
@@ -36,14 +36,12 @@ def _sized_rows(run_at, wires_at, w, target, size, first, n, start, stop, shift,
     for k in range(wires[w, col.PLANES]):
         weights = wires[w, col.TABLES] + (k * size + first) * n_pre
         low, by = np.int32(wires[w, col.LOW + k]), np.int32(shift + wires[w, col.DOUBLE + k])
-        for unit in range(0, n, LANES):
-            tile = unit // TILE * TILE
-            width = min(TILE, n - tile)
-            at = weights + tile * n_pre + unit - tile
+        for tile in range(0, n, LANES):
+            at = weights + tile * n_pre
             for e in range(start, stop):
-                row = at + width * np.int64(vec.read_int32(events, e))
+                row = at + LANES * np.int64(vec.read_int32(events, e))
                 value = vec.read_int32(values, e)
-                vec.add_graded_64(row, target + WORD * unit, value, by, low)
+                vec.add_graded_64(row, target + WORD * tile, value, by, low)
     return 0
 
 

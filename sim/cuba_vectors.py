@@ -16,15 +16,17 @@ from hetlava.sim.vectors import (
     F32,
     HALF,
     I32,
-    I64,
     LANES,
+    UNIT,
     Loop,
     address,
     every,
     intrinsic,
     load,
     number,
+    repeated,
     store,
+    sums_of_rows,
     vector,
 )
 
@@ -68,14 +70,34 @@ def _saturate(b, x):
     return b.select(b.icmp_signed(">", x, low), x, low)
 
 
-def _bits_of(b, masks):
-    """Join comparisons of 64 neurons to a word."""
-    while len(masks) > 1:
-        n = 2 * masks[0].type.count
-        order = ir.Constant(vector(I32, n), list(range(n)))
-        pairs = zip(masks[::2], masks[1::2], strict=True)
-        masks = [b.shuffle_vector(x, y, order) for x, y in pairs]
-    return b.bitcast(masks[0], I64)
+def _write_bits(b, masks, spikes):
+    """Write comparisons of 64 neurons as the bits of a word, a vector's at a time."""
+    kind = ir.IntType(LANES)
+    for k, mask in enumerate(masks):
+        b.store(b.bitcast(mask, kind), address(b, spikes, number(k), kind))
+
+
+def _advance(b, decay, wrap, slots, arriving):
+    """Bring a vector of neurons through a step; return which fired.
+
+    ``slots`` are where u, v, keep_u, keep_v, bias and threshold are.
+    """
+    u_at, v_at, *parameters = slots
+    keep_u, keep_v = (load(b, at, FLOATS) for at in parameters[:2])
+    bias, threshold = (load(b, at, INTS) for at in parameters[2:])
+    u = wrap(b, b.add(decay(b, load(b, u_at, INTS), keep_u), arriving))
+    store(b, u, u_at)
+    v = decay(b, load(b, v_at, INTS), keep_v)
+    v = _saturate(b, b.add(b.add(v, bias), u))
+    fired = b.icmp_signed(">", v, threshold)
+    store(b, b.select(fired, _ints(0), v), v_at)
+    return fired
+
+
+def _slots(b, state, parameters, size, i):
+    """Return where the two words of state and the four parameters of neuron i are."""
+    where = [(state, k) for k in range(2)] + [(parameters, k) for k in range(4)]
+    return [address(b, base, b.add(b.mul(size, number(k)), i), I32) for base, k in where]
 
 
 def _updater(decay, wrap):
@@ -93,23 +115,10 @@ def _updater(decay, wrap):
             masks = []
             for lane in range(0, 64, LANES):
                 i = b.add(loop.i, number(lane))
-
-                def slot(base, k, i=i):
-                    return address(b, base, b.add(b.mul(size, number(k)), i), I32)
-
-                u_at, v_at = slot(state, 0), slot(state, 1)
-                keep_u, keep_v = (load(b, slot(parameters, k), FLOATS) for k in (0, 1))
-                bias, threshold = (load(b, slot(parameters, k), INTS) for k in (2, 3))
-                u = decay(b, load(b, u_at, INTS), keep_u)
-                u = wrap(b, b.add(u, load(b, slot(drive, 0), INTS)))
-                store(b, u, u_at)
-                v = decay(b, load(b, v_at, INTS), keep_v)
-                v = _saturate(b, b.add(b.add(v, bias), u))
-                fired = b.icmp_signed(">", v, threshold)
-                store(b, b.select(fired, _ints(0), v), v_at)
-                masks.append(fired)
-            word = b.lshr(loop.i, number(6))
-            b.store(_bits_of(b, masks), address(b, spikes, word, I64))
+                slots = _slots(b, state, parameters, size, i)
+                arriving = load(b, address(b, drive, i, I32), INTS)
+                masks.append(_advance(b, decay, wrap, slots, arriving))
+            _write_bits(b, masks, b.add(spikes, b.lshr(loop.i, number(3))))
             loop.close([])
             return context.get_dummy_value()
 
@@ -120,3 +129,40 @@ def _updater(decay, wrap):
 
 update_tame = _updater(_decay_tame, _wrap_tame)
 update_any = _updater(_decay_any, _wrap_any)
+
+
+def _with_rows(adds):
+    @intrinsic
+    def advance_rows(
+        context, weights, events, start, stop, drive, shift, low, state, parameters, size, spikes
+    ):
+        """Sum at most 256 rows and advance the 64 neurons that they lead to, all while at hand.
+
+        What arrives is ``sum of bytes + low << shift``, and ``drive`` where it ``adds``. The
+        neurons are tame.
+        """
+
+        def generate(context, b, signature, arguments):
+            weights, events, start, stop, drive, shift, low, *rest = arguments
+            state, parameters, size, spikes = rest
+            parts = sums_of_rows(b, weights, events, start, stop, may_be_empty=not adds)
+            left, less, masks = repeated(b, shift, LANES), repeated(b, low, LANES), []
+            for lane in range(0, UNIT, LANES):
+                part, first = parts[2 * lane // UNIT], lane % (UNIT // 2)
+                order = ir.Constant(vector(I32, LANES), list(range(first, first + LANES)))
+                sums = b.zext(b.shuffle_vector(part, part, order), INTS)
+                arriving = b.shl(b.add(sums, less), left)
+                if adds:
+                    arriving = b.add(arriving, load(b, address(b, drive, number(lane), I32), INTS))
+                slots = _slots(b, state, parameters, size, number(lane))
+                masks.append(_advance(b, _decay_tame, _wrap_tame, slots, arriving))
+            _write_bits(b, masks, spikes)
+            return context.get_dummy_value()
+
+        words = [types.int32] * 2
+        return types.void(*[types.intp] * 5, *words, *[types.intp] * 4), generate
+
+    return advance_rows
+
+
+advance_rows, advance_more_rows = _with_rows(False), _with_rows(True)

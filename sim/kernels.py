@@ -9,11 +9,11 @@ from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import run_table, source_table, wire_table
-from hetlava.sim.compiling import Apart, called, compiled
-from hetlava.sim.cuba_vectors import update_any, update_tame
+from hetlava.sim.compiling import Apart, called, compiled, inlined
+from hetlava.sim.cuba_vectors import advance_more_rows, advance_rows, update_any, update_tame
 from hetlava.sim.listing import BYTES, count_all, spikes_row
 from hetlava.sim.placing import LANES
-from hetlava.sim.receiving import WORD, receive, sum_rows
+from hetlava.sim.receiving import AT_ONCE, WORD, receive, sum_rows
 from hetlava.sim.stepping import record_state, settle, state_of
 from hetlava.sim.vectors import HALF
 
@@ -26,7 +26,7 @@ def run_plain(sources, wires, run, p):
     """Run a layer that one matrix leads to, as :func:`hetlava.sim.stepping.run_layer` would.
 
     It is compiled alone, in half of the time, and all that the loop over steps needs is at hand
-    before it starts.
+    before it starts. 64 neurons go through all steps: their weights and state stay in near caches.
     """
     if vec.CAN_ROUND:
         vec.round_to(np.int32(vec.TO_ZERO))
@@ -38,13 +38,14 @@ def run_plain(sources, wires, run, p):
     up = np.int32(wires[w, col.EXPONENT] + STATE_SHIFT)
     low, most = wires[w, col.LOW], (BOUND - 1) // max(1, wires[w, col.PEAK])
     most >>= wires[w, col.EXPONENT]
-    stop_at, words = run[col.STOP_AT], sources[p + 1, col.WORDS]
-    for first in range(0, size, sources[p + 1, col.CHUNK]):
-        n = min(sources[p + 1, col.CHUNK], size - first)
+    stop_at, words, tile = run[col.STOP_AT], sources[p + 1, col.WORDS], LANES * n_pre
+    lines, last = -(-n_pre // max(1, run[col.STEP_TO] - from_t)), run[col.SAMPLE_TO] - 1
+    for first in range(0, size, LANES):
         weights = wires[w, col.TABLES] + first * n_pre
+        ahead, ahead_stop = weights + tile, weights + min(2, (size - first) // LANES) * tile
         parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
         for sample in range(run[col.SAMPLE_FROM], run[col.SAMPLE_TO]):
-            tame = settle(sources, run, p, first, n, sample)
+            tame = settle(sources, run, p, first, LANES, sample)
             state = state_of(sources, run, p, first, sample)
             spikes = spikes_row(sources, run, p + 1, sample, from_t) + BYTES * (first // LANES)
             sums = wires[w, col.SUMS_AT] + WORD * first
@@ -53,16 +54,20 @@ def run_plain(sources, wires, run, p):
                 here, at, row = events, rows, sample * n_steps + from_t - 1
             start, stop = vec.read_int64(at, row), vec.read_int64(at, row + 1)
             for t in range(from_t, run[col.STEP_TO]):
-                if wires[w, col.SUMS_AT]:
-                    vec.clear(drive, WORD * n)
-                    vec.add_floor(drive, sums, n, np.int32(0), up)
-                    sums += WORD * size
-                else:
-                    sum_rows(weights, n_pre, here, start, stop, drive, n, low, by, False)
+                if sample == last:
+                    ahead = _ask_for(ahead, ahead_stop, lines)
                 tame &= stop - start <= most
-                _update(tame, n, state, parameters, size, drive, spikes)
-                if sources[p + 1, col.U_AT] or sources[p + 1, col.V_AT]:
-                    record_state(sources, run, p, first, n, sample, t)
+                if wires[w, col.SUMS_AT]:
+                    vec.clear(drive, WORD * LANES)
+                    vec.add_floor(drive, sums, LANES, np.int32(0), up)
+                    sums += WORD * size
+                    _update(tame, LANES, state, parameters, size, drive, spikes)
+                else:
+                    _sum_and_update(
+                        tame, weights, n_pre, here, start, stop, drive, by, low,
+                        state, parameters, size, spikes,
+                    )  # fmt: skip
+                _record(sources, run, p, first, sample, t)
                 if vec.read_uint8(stop_at, 0):
                     break
                 spikes += BYTES * words
@@ -72,6 +77,55 @@ def run_plain(sources, wires, run, p):
     if vec.CAN_ROUND:
         vec.round_to(np.int32(vec.TO_NEAREST))
     count_all(sources, run, p, p + 1)
+
+
+@inlined
+def _ask_for(ahead, stop, lines):
+    """Have some of the weights brought near that the next neurons need; return where they end."""
+    if ahead < stop:
+        for k in range(lines):
+            vec.prefetch_later(ahead + LANES * k)
+        ahead += LANES * lines
+    return ahead
+
+
+@inlined
+def _record(sources, run, p, first, sample, t):
+    """Record the state of 64 neurons; without a call where nothing is recorded."""
+    if sources[p + 1, col.U_AT] or sources[p + 1, col.V_AT]:
+        record_state(sources, run, p, first, LANES, sample, t)
+
+
+@inlined
+def _sum_and_update(
+    tame, weights, n_pre, events, start, stop, drive, by, low, state, parameters, size, spikes
+):
+    """Bring 64 neurons through a step."""
+    if tame and stop - start <= AT_ONCE:
+        less = np.int32(low * (stop - start))
+        advance_rows(weights, events, start, stop, drive, by, less, state, parameters, size, spikes)
+    else:
+        _sum_many(
+            tame, weights, n_pre, events, start, stop, drive, by, low,
+            state, parameters, size, spikes,
+        )  # fmt: skip
+
+
+@called
+def _sum_many(
+    tame, weights, n_pre, events, start, stop, drive, by, low, state, parameters, size, spikes
+):
+    """Do the same where more arrives than is summed at once, or so much that currents are wild."""
+    if tame:
+        last = stop - 1 - (stop - 1 - start) % AT_ONCE
+        sum_rows(weights, n_pre, events, start, last, drive, LANES, low, by, False)
+        less = np.int32(low * (stop - last))
+        advance_more_rows(
+            weights, events, last, stop, drive, by, less, state, parameters, size, spikes
+        )
+    else:
+        sum_rows(weights, n_pre, events, start, stop, drive, LANES, low, by, False)
+        update_any(LANES, state, parameters, size, drive, spikes)
 
 
 @called

@@ -16,7 +16,6 @@ from hetlava.sliding import Shape
 from hetlava.synapses import QuantisedSynapses
 
 LANES = 64  # neurons whose spikes make a word
-TILE = 128  # neurons whose rows of weights lie together
 CHUNK_BYTES = 1 << 18  # of weights that a pass over time should find in the second cache
 CHUNK_MAX = 1024
 SPARSE_CHUNK = 1 << 16  # neurons whose sums stay in the second cache; fewer make short lists
@@ -66,8 +65,8 @@ def place(n: int, wires: Sequence[QuantisedSynapses], sparse: Sequence[bool]) ->
     if any(sparse):
         return Place(size, np.arange(n, dtype=np.int32), min(size, SPARSE_CHUNK))
     sources = sum(w.shape[1] for w in wires)
-    fit = CHUNK_BYTES // max(1, sources) // TILE * TILE
-    return Place(size, np.arange(n, dtype=np.int32), min(max(TILE, fit), CHUNK_MAX, size))
+    fit = CHUNK_BYTES // max(1, sources) // LANES * LANES
+    return Place(size, np.arange(n, dtype=np.int32), min(max(LANES, fit), CHUNK_MAX, size))
 
 
 def _image(n: int, kernels: Sequence[QuantisedConvolution]) -> Place:

@@ -13,7 +13,7 @@ from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import call
 from hetlava.sim.compiling import called, inlined
-from hetlava.sim.placing import TILE
+from hetlava.sim.placing import LANES
 
 AT_ONCE = 256  # rows of bytes whose sums fit 16 bits
 WORD = 4  # bytes of a sum
@@ -124,14 +124,11 @@ def sum_rows(weights, n_pre, events, start, stop, drive, n, low, by, adds):
     """Write the sums of rows of one plane for ``n`` places, or add them to what is there."""
     if start == stop and not adds:
         vec.clear(drive, WORD * n)
-    for tile in range(0, n, TILE):
+    for tile in range(0, n, LANES):
         at, to = weights + tile * n_pre, drive + WORD * tile
         a, keep = start, np.int32(-1 if adds else 0)
         while a < stop:
             b = min(a + AT_ONCE, stop)
             less = np.int32(low * (b - a))
-            if n - tile >= TILE:
-                vec.add_128(at, events, a, b, to, by, less, keep)
-            else:
-                vec.add_64(at, events, a, b, to, by, less, keep)
+            vec.add_rows(at, events, a, b, to, by, less, keep)
             a, keep = b, np.int32(-1)

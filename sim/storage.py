@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hetlava.arrays import AnyArray, let_go
-from hetlava.sim.placing import LANES, TILE, Place
+from hetlava.sim.placing import LANES, Place
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses, Span
 
@@ -71,8 +71,8 @@ def tiled_bytes(wire: QuantisedSynapses, place: Place, planes: tuple[Plane, ...]
 def tiles(wire: QuantisedProjection, place: Place, planes: tuple[Plane, ...]) -> Bytes:
     """Store a matrix (n_post, n_pre) tile by tile of target places, each by source neuron.
 
-    All tiles of the first plane come first. In the row of a tile the bytes of places ``j`` and
-    ``j + 32`` of every 64 are neighbours.
+    A tile is of 64 places; all tiles of the first plane come first. In the row of a tile the bytes
+    of places ``j`` and ``j + 32`` are neighbours.
     """
     n_pre = wire.shape[1]
     at = np.full(place.size, -1)
@@ -80,12 +80,12 @@ def tiles(wire: QuantisedProjection, place: Place, planes: tuple[Plane, ...]) ->
     stored = aligned(len(planes) * n_pre * place.size)
     end = 0
     for k in range(len(planes)):
-        for start in range(0, place.size, TILE):
-            from_ = at[start : start + TILE]
+        for start in range(0, place.size, LANES):
+            from_ = at[start : start + LANES]
             rows = np.zeros((from_.size, n_pre), np.int16)
             rows[from_ >= 0] = wire.whole(from_[from_ >= 0])
             part = list(bytes_of(rows, planes))[k]
-            units = part.T.reshape(n_pre, -1, 2, LANES // 2).swapaxes(2, 3)
+            units = part.T.reshape(n_pre, 2, LANES // 2).swapaxes(1, 2)
             stored[end : end + units.size] = units.ravel()
             end += units.size
             let_go(wire.weights)

@@ -31,8 +31,9 @@ TO_ZERO, TO_NEAREST = 0, 1  # LLVM's numbers of rounding modes
 # LLVM cannot change the rounding of other machines; integers serve there
 CAN_ROUND = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64")
 LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8  # 32-bit neurons of a vector
-READ_DATA_SOON = 0, 3, 1  # LLVM's numbers: to read, into the nearest cache, of data
-BITS_AT_ONCE = 4  # spikes written before the loop looks whether there are more
+# LLVM's numbers: to read, into the nearest cache or the one behind it, of data
+READ_DATA_SOON, READ_DATA_LATER = (0, 3, 1), (0, 2, 1)
+BITS_AT_ONCE = 8  # spikes written before the loop looks whether there are more
 
 
 def vector(kind, n):
@@ -62,7 +63,7 @@ def store(b, value, pointer, align=4):
     b.store(value, b.bitcast(pointer, value.type.as_pointer())).align = align
 
 
-def _repeated(b, scalar, n):
+def repeated(b, scalar, n):
     undefined = ir.Constant(vector(scalar.type, n), ir.Undefined)
     one = b.insert_element(undefined, scalar, ir.Constant(I32, 0))
     return b.shuffle_vector(one, undefined, every(I32, n, 0))
@@ -73,14 +74,29 @@ def _intrinsic(b, name, result, arguments):
     return found or ir.Function(b.module, ir.FunctionType(result, arguments), name)
 
 
-class Loop:
-    """A loop over ``i`` from start to stop (at least once) with values carried along."""
+def _keep_rolled(module, branch):
+    """Forbid to unroll a loop of few turns: the loop for the rest would be guessed wrong too."""
+    off = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    loop = module.add_metadata([off])
+    loop.operands = (loop, off)  # LLVM names a loop by a record that contains itself
+    branch.set_metadata("llvm.loop", loop)
 
-    def __init__(self, b, start, stop, step, carried):
+
+class Loop:
+    """A loop over ``i`` from start to stop with values carried along.
+
+    It runs at least once, unless it ``may_be_empty``.
+    """
+
+    def __init__(self, b, start, stop, step, carried, *, may_be_empty=False):
         self.b, self.stop, self.step = b, stop, step
         entry = b.block
         self.head, self.end = b.append_basic_block("loop"), b.append_basic_block("after")
-        b.branch(self.head)
+        self.skipped = (entry, carried) if may_be_empty else None
+        if may_be_empty:
+            b.cbranch(b.icmp_signed("<", start, stop), self.head, self.end)
+        else:
+            b.branch(self.head)
         b.position_at_end(self.head)
         self.i = b.phi(I64)
         self.i.add_incoming(start, entry)
@@ -91,13 +107,25 @@ class Loop:
             self.values.append(phi)
 
     def close(self, new):
-        b = self.b
+        """End the loop; return the carried values as they are after it."""
+        b, last = self.b, self.b.block
         following = b.add(self.i, self.step)
-        self.i.add_incoming(following, b.block)
+        self.i.add_incoming(following, last)
         for phi, value in zip(self.values, new, strict=True):
-            phi.add_incoming(value, b.block)
-        b.cbranch(b.icmp_signed("<", following, self.stop), self.head, self.end)
+            phi.add_incoming(value, last)
+        again = b.cbranch(b.icmp_signed("<", following, self.stop), self.head, self.end)
+        if self.skipped is not None:
+            _keep_rolled(b.module, again)
         b.position_at_end(self.end)
+        if self.skipped is None:
+            return new
+        left = []
+        entry, carried = self.skipped
+        for before, value in zip(carried, new, strict=True):
+            left.append(b.phi(value.type))
+            left[-1].add_incoming(before, entry)
+            left[-1].add_incoming(value, last)
+        return left
 
 
 def _reader(kind, result, align=None):
@@ -189,47 +217,41 @@ def set_bit(context, words, place):
     return types.void(types.intp, types.intp), generate
 
 
-def _summer(units):
-    """Make a function that sums rows of ``64 * units`` bytes, at most 256 rows and at least one.
+def sums_of_rows(b, weights, events, start, stop, *, may_be_empty=False):
+    """Sum rows of 64 bytes, at most 256 rows; return those of neurons 0 .. 31 and 32 .. 63.
 
     A word of 16 bits holds the bytes of two neurons 32 apart. The sum of the words modulo 2**16
     and the sum of their upper bytes give both sums back: three instructions for two vectors.
     """
-
-    @intrinsic
-    def add_rows(context, weights, events, start, stop, drive, shift, low, keep):
-        """Do ``drive[k] = (drive[k] & keep) + (sum of bytes + low << shift)``, in 32 bits."""
-
-        def generate(context, b, signature, arguments):
-            weights, events, start, stop, drive, shift, low, keep = arguments
-            words, wide = vector(I16, UNIT // 2), vector(I32, UNIT // 2)
-            eight = every(I16, UNIT // 2, 8)
-            zero = ir.Constant(words, None)
-            loop = Loop(b, start, stop, number(1), [zero] * (2 * units))
-            neuron = b.zext(b.load(address(b, events, loop.i, I32)), I64)
-            row = b.mul(neuron, number(UNIT * units))
-            sums = []
-            for k in range(units):
-                at = address(b, weights, b.add(row, number(UNIT * k)), I8)
-                pair = load(b, at, words, UNIT)
-                sums.append(b.add(loop.values[2 * k], pair))
-                sums.append(b.add(loop.values[2 * k + 1], b.lshr(pair, eight)))
-            loop.close(sums)
-            left, less, kept = (_repeated(b, x, UNIT // 2) for x in (shift, low, keep))
-            for k in range(units):
-                whole, high = sums[2 * k], sums[2 * k + 1]
-                for half, part in enumerate((b.sub(whole, b.shl(high, eight)), high)):
-                    value = b.shl(b.add(b.zext(part, wide), less), left)
-                    at = address(b, drive, number(UNIT * k + UNIT // 2 * half), I32)
-                    store(b, b.add(b.and_(load(b, at, wide), kept), value), at)
-            return context.get_dummy_value()
-
-        return types.void(*[types.intp] * 5, *[types.int32] * 3), generate
-
-    return add_rows
+    words = vector(I16, UNIT // 2)
+    eight, zero = every(I16, UNIT // 2, 8), ir.Constant(words, None)
+    loop = Loop(b, start, stop, number(1), [zero, zero], may_be_empty=may_be_empty)
+    neuron = b.zext(b.load(address(b, events, loop.i, I32)), I64)
+    pair = load(b, address(b, weights, b.mul(neuron, number(UNIT)), I8), words, UNIT)
+    whole, high = loop.values
+    whole, high = loop.close([b.add(whole, pair), b.add(high, b.lshr(pair, eight))])
+    return b.sub(whole, b.shl(high, eight)), high
 
 
-add_128, add_64 = _summer(2), _summer(1)
+@intrinsic
+def add_rows(context, weights, events, start, stop, drive, shift, low, keep):
+    """Do ``drive[k] = (drive[k] & keep) + (sum of bytes + low << shift)``, in 32 bits.
+
+    ``drive`` is of 64 neurons; there is at least one row.
+    """
+
+    def generate(context, b, signature, arguments):
+        weights, events, start, stop, drive, shift, low, keep = arguments
+        wide = vector(I32, UNIT // 2)
+        parts = sums_of_rows(b, weights, events, start, stop)
+        left, less, kept = (repeated(b, x, UNIT // 2) for x in (shift, low, keep))
+        for half, part in enumerate(parts):
+            value = b.shl(b.add(b.zext(part, wide), less), left)
+            at = address(b, drive, number(UNIT // 2 * half), I32)
+            store(b, b.add(b.and_(load(b, at, wide), kept), value), at)
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 5, *[types.int32] * 3), generate
 
 
 @intrinsic
@@ -239,7 +261,7 @@ def add_graded_64(context, row, drive, value, shift, low):
     def generate(context, b, signature, arguments):
         row, drive, value, shift, low = arguments
         words, wide = vector(I16, UNIT // 2), vector(I32, UNIT // 2)
-        times, left, less = (_repeated(b, x, UNIT // 2) for x in (value, shift, low))
+        times, left, less = (repeated(b, x, UNIT // 2) for x in (value, shift, low))
         pair = load(b, address(b, row, number(0), I8), words, UNIT)
         upper = b.lshr(pair, every(I16, UNIT // 2, 8))
         for half, part in enumerate((b.and_(pair, every(I16, UNIT // 2, 255)), upper)):
@@ -257,7 +279,7 @@ def add_graded_words(context, target, source, n, value):
 
     def generate(context, b, signature, arguments):
         target, source, n, value = arguments
-        kind, times = vector(I32, 8), _repeated(b, value, 8)
+        kind, times = vector(I32, 8), repeated(b, value, 8)
         loop = Loop(b, number(0), n, number(8), [])
         to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I32)
         store(b, b.add(load(b, to, kind), b.mul(load(b, of, kind), times)), to)
@@ -274,7 +296,7 @@ def add_floor(context, target, source, n, right, left):
     def generate(context, b, signature, arguments):
         target, source, n, right, left = arguments
         kind = vector(I32, 8)
-        down, up = _repeated(b, right, 8), _repeated(b, left, 8)
+        down, up = repeated(b, right, 8), repeated(b, left, 8)
         loop = Loop(b, number(0), n, number(8), [])
         to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I32)
         value = b.shl(b.ashr(load(b, of, kind), down), up)
@@ -295,7 +317,7 @@ def add_halves(context, target, source, n, shift, keep):
     def generate(context, b, signature, arguments):
         target, source, n, shift, keep = arguments
         kind = vector(I32, 8)
-        up, kept = _repeated(b, shift, 8), _repeated(b, keep, 8)
+        up, kept = repeated(b, shift, 8), repeated(b, keep, 8)
         loop = Loop(b, number(0), n, number(8), [])
         to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I16)
         value = b.shl(b.sext(load(b, of, vector(I16, 8), 2), kind), up)
@@ -367,14 +389,20 @@ def _lister(some):
 write_all, write_chosen = _lister(False), _lister(True)
 
 
-@intrinsic
-def prefetch(typing, base):
-    """Ask for the cache line at an address, which is going to be read."""
+def _prefetcher(how):
+    @intrinsic
+    def prefetch(typing, base):
+        """Ask for the cache line at an address, which is going to be read."""
 
-    def generate(context, b, signature, arguments):
-        line = b.inttoptr(arguments[0], I8.as_pointer())
-        to = _intrinsic(b, "llvm.prefetch.p0i8", ir.VoidType(), [line.type, I32, I32, I32])
-        b.call(to, [line, *(ir.Constant(I32, n) for n in READ_DATA_SOON)])
-        return context.get_dummy_value()
+        def generate(context, b, signature, arguments):
+            line = b.inttoptr(arguments[0], I8.as_pointer())
+            to = _intrinsic(b, "llvm.prefetch.p0i8", ir.VoidType(), [line.type, I32, I32, I32])
+            b.call(to, [line, *(ir.Constant(I32, n) for n in how)])
+            return context.get_dummy_value()
 
-    return types.void(types.int64), generate
+        return types.void(types.int64), generate
+
+    return prefetch
+
+
+prefetch, prefetch_later = _prefetcher(READ_DATA_SOON), _prefetcher(READ_DATA_LATER)
