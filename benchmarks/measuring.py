@@ -20,7 +20,8 @@ from hetlava.worker_pools import threads_each
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-TURN = 0.1  # [s] that a system is timed in a round at least
+TURN = 0.1  # [s] that a system is timed in a round, about
+MOST_CALLS = 128  # in a turn: their samples are in memory at once
 
 
 class System(NamedTuple):
@@ -77,31 +78,36 @@ def in_turn(
 ) -> dict[int, Timed]:
     """Time every system in every round, so that a busy moment hits all of them.
 
-    Each call gets samples that no call has seen: ``draw(batch)``. The first round warms up.
+    Each call gets samples that no call has seen: ``draw(batch)``.
     """
     times: dict[int, list[float]] = {k: [] for k in range(len(systems))}
-    for lap in range(rounds + 1):
+    calls = [_calls(system, draw) for system in systems]  # which warms up
+    for _ in range(rounds):
         for k, system in enumerate(systems):
-            took = _turn(system, draw)
-            if lap:
-                times[k].append(took / system.batch)
+            times[k].append(_turn(system, draw, calls[k]) / system.batch)
     return {k: Timed(median(v), *np.quantile(v, [0.25, 0.75])) for k, v in times.items()}
 
 
-def _turn(system: System, draw: Callable[[int], Events]) -> float:
-    """Return the seconds of a call, the mean of as many as TURN takes.
+def _calls(system: System, draw: Callable[[int], Events]) -> int:
+    """Return how many calls, a power of two, take about as long as a turn should."""
+    calls = 1
+    while calls < MOST_CALLS and calls * _turn(system, draw, calls) < TURN / 2:
+        calls *= 2
+    return calls
 
-    The first of many short calls finds the caches full of what the system before it left there.
+
+def _turn(system: System, draw: Callable[[int], Events], calls: int) -> float:
+    """Return the mean seconds of calls one after the other.
+
+    All samples are drawn and read beforehand: in between, that would empty the caches of a system
+    that is done in a millisecond, and of no other.
     """
     use_torch_threads(system.threads)
-    total, calls = 0.0, 0
-    while total < TURN:
-        inputs = system.read(draw(system.batch))
-        start = time.perf_counter()
-        system.call(inputs)
-        total += time.perf_counter() - start
-        calls += 1
-    return total / calls
+    inputs = [system.read(draw(system.batch)) for _ in range(calls)]
+    start = time.perf_counter()
+    for each in inputs:
+        system.call(each)
+    return (time.perf_counter() - start) / calls
 
 
 def use_torch_threads(threads: int) -> None:
