@@ -170,8 +170,7 @@ def trusted(*, n_samples: int, n_steps: int, n_neurons: int, indptr: Int64, inde
         "n_samples": n_samples, "n_steps": n_steps, "n_neurons": n_neurons,
         "indptr": indptr, "index": index, "values": None,
     }  # fmt: skip
-    for name, value in fields.items():
-        object.__setattr__(events, name, value)
+    events.__dict__.update(fields)
     return events
 
 

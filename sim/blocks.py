@@ -2,7 +2,9 @@
 
 # mypy: allow-untyped-calls
 
+import ctypes
 import time
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from hetlava.sim.dense_layers import dense_wires, run_dense, without_sizes
 from hetlava.sim.modes import Mode
 from hetlava.sim.placing import LANES
 from hetlava.sim.programs import attach
-from hetlava.sim.rooms import Room, plan
+from hetlava.sim.rooms import SCRATCH_AT, Room, plan
 from hetlava.sim.trains import Memory, Output, Recorder, Train
 from hetlava.sim.wiring import ROOM, Group, Prepared
 
@@ -46,14 +48,27 @@ def _rest(prepared: Prepared, n_samples: int) -> Int:
     return state
 
 
+@lru_cache(maxsize=16)
 def nothing(n_rows: int) -> Train:
     """Return rows without events."""
-    return Train(np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32))
+    rows, neurons = np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32)
+    rows.flags.writeable = neurons.flags.writeable = False  # all share them
+    return Train(rows, neurons)
+
+
+@lru_cache(maxsize=16)
+def _nowhere(n_rows: int) -> tuple[int, ...]:
+    """Return where rows without events lie."""
+    return tuple(map(address, nothing(n_rows)))
 
 
 def address(array: AnyArray | None) -> int:
-    """Return where an array lies, 0 for none; ten times faster than ``array.ctypes.data``."""
-    return 0 if array is None else int(array.__array_interface__["data"][0])
+    """Return where an array lies, 0 for none, the fastest way that there is for it."""
+    if array is None:
+        return 0
+    if array.size and array.flags.writeable and array.flags.c_contiguous:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    return int(array.__array_interface__["data"][0])
 
 
 class Block:
@@ -89,9 +104,8 @@ class Block:
         self.room = Room(plan(prepared, shape, graded_input=graded), self.sources)
         # all in one: n_samples * n_steps + 1 for each source
         self.rows = np.empty((len(self.sources), self.n_samples * self.n_steps + 1), np.int64)
-        step = self.rows.strides[0]
-        at = self._address(self.rows)
-        self.sources[:, col.LIST_ROWS_AT] = range(at, at + step * len(self.sources), step)
+        at, step = address(self.rows), self.rows.strides[0]
+        self.sources[:, col.LIST_ROWS_AT] = np.arange(at, at + step * len(self.sources), step)
         self.trains, self.late = [inputs], dict[int, Train]()
         self.sources[0, col.LIST_ROWS_AT : col.LIST_VALUES_AT + 1] = self._addresses(inputs)
         self.counts = [int(inputs.rows[-1] - inputs.rows[0])]  # of events of each source
@@ -110,20 +124,18 @@ class Block:
         return tuple(map(self._address, train))
 
     def _table(self) -> Int64:
-        table, room = np.zeros(col.RUN_COLUMNS, np.int64), self.room
-        table[[
-            col.N_SAMPLES, col.N_STEPS, col.SAMPLE_TO, col.STEP_TO, col.FRESH, col.STATE_AT,
-            col.DRIVE_AT, col.TOTAL_AT, col.SENT_AT, col.BITS_AT, col.HALVES_AT, col.STOP_AT,
-        ]] = (
-            self.n_samples, self.n_steps, self.n_samples, self.n_steps, self.memory is None,
-            room.state, room.drive, room.total, room.sent, room.places, room.halves,
-            self._address(self.stop),
-        )  # fmt: skip
+        table = [0] * col.RUN_COLUMNS
+        table[col.N_SAMPLES] = table[col.SAMPLE_TO] = self.n_samples
+        table[col.N_STEPS] = table[col.STEP_TO] = self.n_steps
+        table[col.STOP_AT] = address(self.stop)
+        table[col.FRESH] = self.memory is None
+        for column, at in zip(SCRATCH_AT, self.room.scratch, strict=True):
+            table[column] = at
         if self.memory is not None:  # otherwise one sample after the other, in the same place
             table[col.STATE_AT] = self._address(self.memory.state)
             table[col.STATE_STRIDE] = self.prepared.state_words
             table[col.STEPS_BEFORE] = self.memory.n_steps
-        return table
+        return np.array(table, np.int64)
 
     def _recall(self) -> None:
         """Put down the spikes before this run that delays still need."""
@@ -141,9 +153,8 @@ class Block:
             if any(a is not None for a in arrays):
                 self.sources[1:, column] = list(map(self._address, arrays))
                 self.table[col.RECORD_AT] = stepping.RECORD.address
-        self.table[[col.FIRST_STEP, col.FIRST_SAMPLE, col.ALL_SAMPLES]] = (
-            first_step, first_sample, recorder.all_samples
-        )  # fmt: skip
+        self.table[col.FIRST_STEP], self.table[col.FIRST_SAMPLE] = first_step, first_sample
+        self.table[col.ALL_SAMPLES] = recorder.all_samples
 
     def run(self) -> Output:
         """Run all groups and return what they gave.
@@ -212,7 +223,7 @@ class Block:
     def _attach_last(self) -> None:
         """Say where the events of the step before are."""
         if self.memory is None:
-            none = self._addresses(nothing(self.n_samples))
+            none = _nowhere(self.n_samples)
             self.wires[:, col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = none
             return
         for w, wire in enumerate(self.wires):
@@ -250,8 +261,7 @@ class Block:
         self.counts.append(total)
         neurons = np.empty(total + ROOM, np.int32)
         values = np.empty_like(neurons) if self.prepared.graded[q] else None
-        self.sources[q, [col.LIST_AT, col.LIST_VALUES_AT]] = address(neurons), address(values)
-        listing.list_spikes(self.sources, self.table, q)
+        listing.list_spikes(self.sources, self.table, q, address(neurons), address(values))
         for made in (neurons, values):
             if made is not None:
                 made.flags.writeable = False

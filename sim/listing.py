@@ -101,16 +101,17 @@ def count_spikes(sources, run, q):
 
 
 @compiled
-def list_spikes(sources, run, q):
-    """Write the events of source q."""
-    position, words, events = np.int64(0), sources[q, col.WORDS], sources[q, col.LIST_AT]
+def list_spikes(sources, run, q, events, values):
+    """Write the events of source q, and put down where they are."""
+    sources[q, col.LIST_AT], sources[q, col.LIST_VALUES_AT] = events, values
+    position, words = np.int64(0), sources[q, col.WORDS]
     for sample in range(run[col.N_SAMPLES]):
         for t in range(run[col.N_STEPS]):
             row, start = spikes_row(sources, run, q, sample, t), position
             position = vec.write_all(row, 0, words, events, position)
-            if sources[q, col.LIST_VALUES_AT]:
+            if values:
                 sent = values_row(sources, run, q, sample, t)
-                _read_values(sent, events, sources[q, col.LIST_VALUES_AT], start, position)
+                _read_values(sent, events, values, start, position)
 
 
 @compiled

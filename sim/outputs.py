@@ -99,8 +99,9 @@ def recorder_for(
     needs_v = net.readout != "spike-count"
 
     def room(wanted: bool, name: str) -> Int | None:
-        n = net.population(name).registers.n
-        return np.empty((*shape, n), np.int32) if wanted else None
+        if not wanted:
+            return None
+        return np.empty((*shape, net.population(name).registers.n), np.int32)
 
     return Recorder(
         u=[room("u" in probes, name) for name in order],

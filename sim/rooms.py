@@ -14,7 +14,11 @@ from hetlava.sim.wiring import Prepared
 
 LINE = 64  # bytes of a cache line, with which every part begins
 WORD, LONG = 4, 8
-SCRATCH = 6  # parts that belong to no source
+# parts that belong to no source, as the table of a run names them
+SCRATCH_AT = (
+    col.DRIVE_AT, col.TOTAL_AT, col.SENT_AT, col.BITS_AT, col.HALVES_AT, col.STATE_AT
+)  # fmt: skip
+SCRATCH = len(SCRATCH_AT)
 
 
 class Plan(NamedTuple):
@@ -69,9 +73,7 @@ class Room:
         base = int(self._bytes.__array_interface__["data"][0])
         self._first = -base % LINE
         at = plan.starts + (base + self._first)
-        self.drive, self.total, self.sent, self.places, self.halves, self.state = at[
-            :SCRATCH
-        ].tolist()
+        self.scratch: list[int] = at[:SCRATCH].tolist()
         n = len(sources)
         sources[:, col.SPIKES_AT] = at[SCRATCH : SCRATCH + n]
         sources[:, col.VALUES_AT] = at[SCRATCH + n :] * plan.sent
