@@ -16,7 +16,7 @@ from hetlava.sim.modes import Mode
 from hetlava.sim.placing import LANES
 from hetlava.sim.programs import attach
 from hetlava.sim.rooms import SCRATCH_AT, Room, plan
-from hetlava.sim.trains import Memory, Output, Recorder, Train
+from hetlava.sim.trains import Memory, Output, Recorder, Train, nothing
 from hetlava.sim.wiring import ROOM, Group, Prepared
 
 
@@ -49,14 +49,6 @@ def _rest(prepared: Prepared, n_samples: int) -> Int:
 
 
 @lru_cache(maxsize=16)
-def nothing(n_rows: int) -> Train:
-    """Return rows without events."""
-    rows, neurons = np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32)
-    rows.flags.writeable = neurons.flags.writeable = False  # all share them
-    return Train(rows, neurons)
-
-
-@lru_cache(maxsize=16)
 def _nowhere(n_rows: int) -> tuple[int, ...]:
     """Return where rows without events lie."""
     return tuple(map(address, nothing(n_rows)))
@@ -67,7 +59,7 @@ def address(array: AnyArray | None) -> int:
     if array is None:
         return 0
     if array.size and array.flags.writeable and array.flags.c_contiguous:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
     return int(array.__array_interface__["data"][0])
 
 

@@ -11,10 +11,13 @@ from hetlava.events import Events, trusted
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import score
 from hetlava.sim import columns as col
-from hetlava.sim.trains import Output, Recorder, Train
+from hetlava.sim.trains import Output, Recorder, Train, nothing
 from hetlava.sim.wiring import Prepared
+from hetlava.sim.workers import in_threads
 
 A = TypeVar("A", bound=AnyArray)
+
+MANY = 1 << 16  # events that threads copy faster than one
 
 
 class Parts(NamedTuple):
@@ -34,10 +37,11 @@ def batch_of(
     inputs: Events,
     outputs: Sequence[Output],
     recorder: Recorder,
+    threads: int,
 ) -> Parts:
     """Join the outputs of all blocks."""
     order, names = prepared.names, tuple(p.name for p in net.populations)
-    spikes = dict(zip(order, _join(prepared, inputs, outputs), strict=True))
+    spikes = dict(zip(order, _join(prepared, inputs, outputs, threads), strict=True))
     u, v = _named(order, recorder.u), _named(order, recorder.v)
     synops = np.zeros(inputs.n_samples, np.int64)
     for output in outputs:  # several of a sample that was run in slices
@@ -52,34 +56,57 @@ def batch_of(
     )
 
 
-def _join(prepared: Prepared, inputs: Events, outputs: Sequence[Output]) -> list[Events]:
+def _join(
+    prepared: Prepared, inputs: Events, outputs: Sequence[Output], threads: int
+) -> list[Events]:
     """Return the events of every population over all samples."""
     events = []
-    for p, width in enumerate(prepared.source_table[1:, col.WIDTH]):
-        rows, index, values = _joined([output.trains[p + 1] for output in outputs])
+    parts = [output.trains[1:] for output in outputs]
+    joined = _joined(parts or [[nothing(0)] * len(prepared.names)], threads)
+    for width, train in zip(prepared.source_table[1:, col.WIDTH].tolist(), joined, strict=True):
         made = trusted(
             n_samples=inputs.n_samples,
             n_steps=inputs.n_steps,
-            n_neurons=int(width),
-            indptr=_frozen(rows),
-            index=_frozen(index),
+            n_neurons=width,
+            indptr=_frozen(train.rows),
+            index=_frozen(train.neurons),
         )
         # values may all be 1, which the record looks for
-        events.append(made if values is None else replace(made, values=_frozen(values)))
+        sent = train.values
+        events.append(made if sent is None else replace(made, values=_frozen(sent)))
     return events
 
 
-def _joined(trains: Sequence[Train]) -> Train:
-    if len(trains) == 1:
-        return trains[0]
-    starts = np.cumsum([0, *(train.neurons.size for train in trains)])
-    rows = [train.rows[1:] + start for train, start in zip(trains, starts, strict=False)]
-    sent = [train.values for train in trains if train.values is not None]
-    return Train(
-        np.concatenate([np.zeros(1, np.int64), *rows]),
-        np.concatenate([np.zeros(0, np.int32), *(train.neurons for train in trains)]),
-        np.concatenate(sent) if sent else None,
-    )
+def _joined(parts: Sequence[Sequence[Train]], threads: int) -> Sequence[Train]:
+    """Join the trains of every source; ``parts`` hold a train of each, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    n_rows = np.cumsum([0, *(part[0].rows.size - 1 for part in parts)])
+    n_events = np.cumsum([[0] * len(parts[0]), *([t.neurons.size for t in p] for p in parts)], 0)
+    whole = [
+        Train(
+            np.zeros(n_rows[-1] + 1, np.int64),
+            np.empty(total, np.int32),
+            None if train.values is None else np.empty(total, np.int32),
+        )
+        for train, total in zip(parts[0], n_events[-1], strict=True)
+    ]
+
+    def copy(k: int) -> None:
+        for to, train, start, stop in zip(
+            whole, parts[k], n_events[k], n_events[k + 1], strict=True
+        ):
+            np.add(train.rows[1:], start, out=to.rows[n_rows[k] + 1 : n_rows[k + 1] + 1])
+            to.neurons[start:stop] = train.neurons
+            if to.values is not None and train.values is not None:
+                to.values[start:stop] = train.values
+
+    if threads > 1 and n_events[-1].sum() > MANY:
+        in_threads(copy, range(len(parts)), threads)
+    else:
+        for k in range(len(parts)):
+            copy(k)
+    return whole
 
 
 def _frozen(array: A) -> A:

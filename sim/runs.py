@@ -1,11 +1,10 @@
 """A batch in blocks of samples, and long runs in slices of steps, over threads that can be stopped.
 
-Compiled loops do not hear of Ctrl-C. Where a run takes long they work in threads of their own, so
-that the one that waits hears it, and tells them to stop after the present step.
+Where a run takes long even one block is run in a thread of its own, which can be told to stop after
+the present step.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from hetlava.sim.blocks import Block, no_memory
 from hetlava.sim.modes import Mode
 from hetlava.sim.trains import Memory, Output, Recorder, Train
 from hetlava.sim.wiring import Prepared
+from hetlava.sim.workers import in_threads
 
 BLOCK = 32  # samples handed to a thread at once, at most
 SLICE_BYTES = 1 << 26  # of spikes as bits and of messages that a thread holds
@@ -49,22 +49,10 @@ def run_blocks(batch: Batch, memories: Sequence[Memory] | None = None) -> list[O
     brief = batch.inputs.n_samples * batch.inputs.n_steps * batch.prepared.n_places < SHORT
     if brief and min(batch.threads, len(blocks)) < 2:
         return [out for task in work for out in _run_block(batch, *task)]
-    return _in_threads(lambda task: list(_run_block(batch, *task)), work, batch.threads, stop)
-
-
-def _in_threads(
-    run: Callable[[tuple[range, Memory | None, AnyArray]], list[Output]],
-    work: Sequence[tuple[range, Memory | None, AnyArray]],
-    threads: int,
-    stop: AnyArray,
-) -> list[Output]:
-    with ThreadPoolExecutor(max(1, min(threads, len(work)))) as pool:
-        try:
-            return [out for outputs in list(pool.map(run, work)) for out in outputs]
-        except BaseException:
-            stop[0] = 1
-            pool.shutdown(cancel_futures=True)
-            raise
+    made = in_threads(
+        lambda task: list(_run_block(batch, *task)), work, batch.threads, lambda: stop.fill(1)
+    )
+    return [out for outputs in made for out in outputs]
 
 
 def blocks_of(prepared: Prepared, n_samples: int, n_steps: int, threads: int) -> list[range]:

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
+
+import numpy as np
 
 from hetlava.arrays import AnyArray, Int, Int64
 
@@ -16,6 +19,14 @@ class Train(NamedTuple):
     rows: Int64
     neurons: Int
     values: Int | None = None
+
+
+@lru_cache(maxsize=16)
+def nothing(n_rows: int) -> Train:
+    """Return rows without events."""
+    rows, neurons = np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32)
+    rows.flags.writeable = neurons.flags.writeable = False  # all share them
+    return Train(rows, neurons)
 
 
 @dataclass(kw_only=True)
