@@ -94,7 +94,7 @@ class Engine:
         start = time.perf_counter()
         recorder = recorder_for(self.net, self.prepared.names, inputs, probes)
         outputs = run_blocks(Batch(self.prepared, inputs, recorder, threads, self.mode), memories)
-        parts = batch_of(self.net, self.prepared, inputs, outputs, recorder, threads)
+        parts = batch_of(self.net, self.prepared, inputs, outputs, recorder)
         return Recording(
             target="engine",
             provenance="simulated",

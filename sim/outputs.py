@@ -13,11 +13,8 @@ from hetlava.recording import score
 from hetlava.sim import columns as col
 from hetlava.sim.trains import Output, Recorder, Train, nothing
 from hetlava.sim.wiring import Prepared
-from hetlava.sim.workers import in_threads
 
 A = TypeVar("A", bound=AnyArray)
-
-MANY = 1 << 16  # events that threads copy faster than one
 
 
 class Parts(NamedTuple):
@@ -37,11 +34,10 @@ def batch_of(
     inputs: Events,
     outputs: Sequence[Output],
     recorder: Recorder,
-    threads: int,
 ) -> Parts:
     """Join the outputs of all blocks."""
     order, names = prepared.names, tuple(p.name for p in net.populations)
-    spikes = dict(zip(order, _join(prepared, inputs, outputs, threads), strict=True))
+    spikes = dict(zip(order, _join(prepared, inputs, outputs), strict=True))
     u, v = _named(order, recorder.u), _named(order, recorder.v)
     synops = np.zeros(inputs.n_samples, np.int64)
     for output in outputs:  # several of a sample that was run in slices
@@ -56,13 +52,11 @@ def batch_of(
     )
 
 
-def _join(
-    prepared: Prepared, inputs: Events, outputs: Sequence[Output], threads: int
-) -> list[Events]:
+def _join(prepared: Prepared, inputs: Events, outputs: Sequence[Output]) -> list[Events]:
     """Return the events of every population over all samples."""
     events = []
     parts = [output.trains[1:] for output in outputs]
-    joined = _joined(parts or [[nothing(0)] * len(prepared.names)], threads)
+    joined = _joined(parts or [[nothing(0)] * len(prepared.names)])
     for width, train in zip(prepared.source_table[1:, col.WIDTH].tolist(), joined, strict=True):
         made = trusted(
             n_samples=inputs.n_samples,
@@ -77,7 +71,7 @@ def _join(
     return events
 
 
-def _joined(parts: Sequence[Sequence[Train]], threads: int) -> Sequence[Train]:
+def _joined(parts: Sequence[Sequence[Train]]) -> Sequence[Train]:
     """Join the trains of every source; ``parts`` hold a train of each, one after the other."""
     if len(parts) == 1:
         return parts[0]
@@ -92,20 +86,13 @@ def _joined(parts: Sequence[Sequence[Train]], threads: int) -> Sequence[Train]:
         for train, total in zip(parts[0], n_events[-1], strict=True)
     ]
 
-    def copy(k: int) -> None:
-        for to, train, start, stop in zip(
-            whole, parts[k], n_events[k], n_events[k + 1], strict=True
-        ):
-            np.add(train.rows[1:], start, out=to.rows[n_rows[k] + 1 : n_rows[k + 1] + 1])
+    for k, part in enumerate(parts):
+        rows = slice(n_rows[k] + 1, n_rows[k + 1] + 1)
+        for to, train, start, stop in zip(whole, part, n_events[k], n_events[k + 1], strict=True):
+            np.add(train.rows[1:], start, out=to.rows[rows])
             to.neurons[start:stop] = train.neurons
             if to.values is not None and train.values is not None:
                 to.values[start:stop] = train.values
-
-    if threads > 1 and n_events[-1].sum() > MANY:
-        in_threads(copy, range(len(parts)), threads)
-    else:
-        for k in range(len(parts)):
-            copy(k)
     return whole
 
 
