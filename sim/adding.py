@@ -17,6 +17,7 @@ from hetlava.sim.compiling import Apart, inlined
 from hetlava.sim.list_sums import add_lists, add_sized_lists
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD, sum_rows
+from hetlava.sim.row_vectors import add_graded_64
 
 
 def _rows(run_at, wires_at, w, target, size, first, n, start, stop, shift, filled):
@@ -41,7 +42,7 @@ def _sized_rows(run_at, wires_at, w, target, size, first, n, start, stop, shift,
             for e in range(start, stop):
                 row = at + LANES * np.int64(vec.read_int32(events, e))
                 value = vec.read_int32(values, e)
-                vec.add_graded_64(row, target + WORD * tile, value, by, low)
+                add_graded_64(row, target + WORD * tile, value, by, low)
     return 0
 
 

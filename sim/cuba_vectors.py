@@ -12,6 +12,7 @@ from llvmlite import ir
 from numba import types
 
 from hetlava.fixedpoint import DECAY_BITS
+from hetlava.sim.row_vectors import sums_of_rows
 from hetlava.sim.vectors import (
     F32,
     HALF,
@@ -26,7 +27,6 @@ from hetlava.sim.vectors import (
     number,
     repeated,
     store,
-    sums_of_rows,
     vector,
 )
 

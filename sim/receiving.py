@@ -14,6 +14,7 @@ from hetlava.sim import vectors as vec
 from hetlava.sim.calling import call
 from hetlava.sim.compiling import called, inlined
 from hetlava.sim.placing import LANES
+from hetlava.sim.row_vectors import add_rows
 
 AT_ONCE = 256  # rows of bytes whose sums fit 16 bits
 WORD = 4  # bytes of a sum
@@ -130,5 +131,5 @@ def sum_rows(weights, n_pre, events, start, stop, drive, n, low, by, adds):
         while a < stop:
             b = min(a + AT_ONCE, stop)
             less = np.int32(low * (b - a))
-            vec.add_rows(at, events, a, b, to, by, less, keep)
+            add_rows(at, events, a, b, to, by, less, keep)
             a, keep = b, np.int32(-1)
