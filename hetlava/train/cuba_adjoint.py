@@ -12,55 +12,56 @@ from hetlava.train.compiling import compiled
 RATIONAL, LORENTZ, TRIANGLE, EXPONENTIAL, NO_SPIKE = range(5)
 
 # of float32: bits of the fraction, the exponent of 1, and where exp(-y) is all but lost
-FRACTION_BITS, BIAS, STEEPEST = 23, 127, 87.0
+FRACTION_BITS, ONE, STEEPEST = 23, 127, 87.0
 LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
 # exp(-x) for |x| <= ln(2) / 2 to 5e-9, the highest power first
 EXP_SERIES = (-1 / 5040, 1 / 720, -1 / 120, 1 / 24, -1 / 6, 1 / 2, -1.0, 1.0)
 
+# What the adjoint knows of a block of neurons, one vector after the other in one array: at distances
+# that the compiler knows it needs not rule out that they overlap, and steps a loop in vectors.
+BLOCK = 512  # neurons, whose state the first-level cache holds
+ALPHA, BETA, BIAS, THRESHOLD, GRAD_ALPHA, GRAD_BETA, GRAD_BIAS, GRAD_THRESHOLD, LATER_U, LATER_V = (
+    k * BLOCK for k in range(10)
+)
+N_STATE = 10 * BLOCK
+
 
 @compiled(parallel=True)
-def adjoint(first, last, grad, volts, alpha, beta, bias, threshold, slope, reset, carry, sums, out):
-    """Go back through steps ``last - 1 .. first``; ``out`` may be ``volts`` itself.
+def adjoint(first, last, grad, volts, state, slope, reset, out):
+    """Go back through steps ``last - 1 .. first``.
 
     Parameters
     ----------
-    grad, volts, out : (n_steps, n_samples, n)
-        Gradient of the output; voltages before the reset; where the input's gradient goes.
-    slope : (shape, steepness (n,), height (n,))
+    grad, volts, out : (n_samples, n_steps, n)
+        Gradient of the output; voltages before the reset; where the currents' gradient goes.
+    state : (n_samples, n_blocks, N_STATE)
+        Parameters, and what is changed: their gradients, and those of u and v of the step after.
+    slope : (shape, threshold (n,), steepness (n,), height (n,))
         The surrogate derivative ``height * shape(steepness * |v - threshold|)``.
     reset : (subtract, full, ignored)
         What happens at a spike, and how much of it the derivative sees.
-    carry : (2, n_samples, n)
-        Gradients of u and v of the step after; changed.
-    sums : (4, n_samples, n)
-        Gradients of alpha, beta, bias and threshold are added to these.
     """
-    n_samples, n = volts.shape[1], volts.shape[2]
-    shape, steep, height = slope
-    for b in numba.prange(n_samples):
-        sigma, gain = np.empty(n, volts.dtype), np.empty(n, volts.dtype)
-        before, kept = np.zeros(n, volts.dtype), np.zeros(n, volts.dtype)
-        power = np.empty(n, volts.dtype)
+    n_samples, n_blocks = state.shape[:2]
+    n = volts.shape[2]
+    shape, threshold, steep, height = slope
+    for item in numba.prange(n_samples * n_blocks):
+        b, block = item // n_blocks, item % n_blocks
+        low = block * BLOCK
+        high = min(n, low + BLOCK)
+        sigma, power = np.empty(high - low, volts.dtype), np.empty(high - low, volts.dtype)
         bits = power.view(np.int32)
+        level, steepness, most = threshold[low:high], steep[low:high], height[low:high]
         for t in range(last - 1, first - 1, -1):
+            now = volts[b, t, low:high]
             if shape == EXPONENTIAL and volts.itemsize == 4:
-                _exponential(sigma, power, bits, volts[t, b], threshold, steep, height)
+                _exponential(sigma, power, bits, now, level, steepness, most)
             else:
-                _slope(shape, sigma, volts[t, b], threshold, steep, height)
-            if shape == NO_SPIKE:
-                _pass_back(gain, grad[t, b], carry[1, b], beta)
-            else:
-                _fire_back(
-                    gain, grad[t, b], volts[t, b], sigma, beta, threshold, carry[1, b], sums[3, b],
-                    reset,
-                )  # fmt: skip
-            if t > 0:
-                _after_reset(kept, before, volts[t - 1, b], threshold, reset)
-            else:
-                kept[:] = 0
-                before[:] = 0
-            _sum_back(gain, volts[t, b], kept, before, beta, bias, carry[0, b], sums, b)
-            _leak_back(gain, alpha, carry[0, b], carry[1, b], out[t, b])
+                _slope(shape, sigma, now, level, steepness, most)
+            before = volts[b, max(t - 1, 0), low:high]
+            _step_back(
+                state[b, block], sigma, now, before, t == 0, grad[b, t, low:high], reset,
+                out[b, t, low:high],
+            )  # fmt: skip
 
 
 @compiled()
@@ -80,6 +81,8 @@ def _slope(shape, sigma, volts, threshold, steep, height):
     elif shape == EXPONENTIAL:
         for k in range(len(sigma)):
             sigma[k] = height[k] * np.exp(-abs(volts[k] - threshold[k]) * steep[k])
+    else:  # integrators give their voltage
+        sigma[:] = 1
 
 
 @compiled()
@@ -94,7 +97,7 @@ def _exponential(sigma, power, bits, volts, threshold, steep, height):
     for k in range(len(sigma)):
         y = min(abs(volts[k] - threshold[k]) * steep[k], most)
         n = np.int32(y * log2_e + half)
-        bits[k] = np.int32((np.int32(BIAS) - n) << np.int32(FRACTION_BITS))
+        bits[k] = np.int32((np.int32(ONE) - n) << np.int32(FRACTION_BITS))
         x = y - np.float32(n) * ln_2
         series = np.float32(EXP_SERIES[0])
         series = series * x + np.float32(EXP_SERIES[1])
@@ -109,61 +112,24 @@ def _exponential(sigma, power, bits, volts, threshold, steep, height):
 
 
 @compiled()
-def _pass_back(gain, grad, later, beta):
-    for k in range(len(gain)):
-        gain[k] = grad[k] + beta[k] * later[k]
-
-
-@compiled()
-def _fire_back(gain, grad, volts, sigma, beta, threshold, later, grad_threshold, reset):
+def _step_back(state, sigma, volts, before, begins, grad, reset, out):
     subtract, full, ignored = reset
     zero, one = type(volts[0])(0), type(volts[0])(1)
-    for k in range(len(gain)):
-        s = one if volts[k] > threshold[k] else zero
-        past = beta[k] * later[k]
-        jump = threshold[k] if subtract else volts[k]
-        g = grad[k] - past * jump if full else grad[k]
-        through = past if subtract or ignored else past * (one - s)
-        moved = past * s if subtract and not ignored else zero
-        gain[k] = g * sigma[k] + through
-        grad_threshold[k] -= g * sigma[k] + moved
-
-
-@compiled()
-def _after_reset(kept, before, volts, threshold, reset):
-    subtract, full, ignored = reset
-    zero = type(volts[0])(0)
-    for k in range(len(kept)):
-        jump = threshold[k] if subtract else volts[k]
-        z = volts[k] - (jump if volts[k] > threshold[k] else zero)
-        kept[k] = z
-        before[k] = volts[k] if ignored else z
-
-
-@compiled()
-def _sum_back(gain, volts, kept, before, beta, bias, later_u, sums, b):
-    _sum_rows(gain, before, sums[1, b], sums[2, b])
-    _sum_current(volts, kept, beta, bias, later_u, sums[0, b])
-
-
-@compiled()
-def _sum_rows(gain, before, grad_beta, grad_bias):
-    for k in range(len(gain)):
-        grad_beta[k] += gain[k] * before[k]
-        grad_bias[k] += gain[k]
-
-
-@compiled()
-def _sum_current(volts, kept, beta, bias, later_u, grad_alpha):
-    # u is not kept: it is what the voltage has gained in the step
     for k in range(len(volts)):
-        grad_alpha[k] += later_u[k] * (volts[k] - beta[k] * kept[k] - bias[k])
-
-
-@compiled()
-def _leak_back(gain, alpha, later_u, later_v, out):
-    for k in range(len(gain)):
-        g = gain[k] + alpha[k] * later_u[k]
-        later_v[k] = gain[k]
-        later_u[k] = g
-        out[k] = g
+        v, w, threshold = volts[k], zero if begins else before[k], state[THRESHOLD + k]
+        jump_before = threshold if subtract else w
+        kept = zero if begins else w - (jump_before if w > threshold else zero)
+        s = one if v > threshold else zero
+        later_u, past = state[LATER_U + k], state[BETA + k] * state[LATER_V + k]
+        jump = threshold if subtract else v
+        g = (grad[k] - past * jump if full else grad[k]) * sigma[k]
+        gain = g + (past if subtract or ignored else past * (one - s))
+        state[GRAD_THRESHOLD + k] -= g + (past * s if subtract and not ignored else zero)
+        state[GRAD_BETA + k] += gain * (w if ignored else kept)
+        state[GRAD_BIAS + k] += gain
+        # u is not kept: it is what the voltage has gained in the step
+        state[GRAD_ALPHA + k] += later_u * (v - state[BETA + k] * kept - state[BIAS + k])
+        i = gain + state[ALPHA + k] * later_u
+        state[LATER_V + k] = gain
+        state[LATER_U + k] = i
+        out[k] = i

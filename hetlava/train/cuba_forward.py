@@ -26,19 +26,21 @@ def forward_float(source, weights, loop, alpha, beta, bias, threshold, subtract,
     Parameters
     ----------
     source : (drive, indptr, index, value, delay)
-        Input of every step (n_steps, n_samples, n), or spikes through ``weights`` (n_pre, n).
+        Input of every step (n_samples, n_steps, n), or spikes through ``weights`` (n_pre, n).
     loop : (n, n) or (0, 0)
         Weights of the layer onto itself, by sending neuron.
+    volts, spikes : (n_samples, n_steps, n)
+        What comes of it: voltages before the reset, and spikes.
     """
-    n_steps, n_samples, n = volts.shape
+    n_samples, n_steps, n = volts.shape
     for b in numba.prange(n_samples):
         u, v, x = np.zeros(n, volts.dtype), np.zeros(n, volts.dtype), np.zeros(n, volts.dtype)
         fired = np.zeros(n, np.int32)
         for t in range(n_steps):
             _drive(x, source, weights, b, t, n_steps)
             if t > 0 and len(loop):
-                _add_fired(x, loop, fired, _fired(spikes[t - 1, b], fired))
-            _step_float(u, v, x, alpha, beta, bias, threshold, subtract, volts[t, b], spikes[t, b])
+                _add_fired(x, loop, fired, list_row(spikes[b, t - 1], fired))
+            _step_float(u, v, x, alpha, beta, bias, threshold, subtract, volts[b, t], spikes[b, t])
 
 
 @compiled(parallel=True)
@@ -46,23 +48,23 @@ def forward_fixed(
     source, weights, loop, keep_u, keep_v, bias, limit, subtract, unit, volts, spikes
 ):
     """Run layers in the chip's integers: whole weights, ``volts`` is ``unit`` times v."""
-    n_steps, n_samples, n = volts.shape
+    n_samples, n_steps, n = volts.shape
     for b in numba.prange(n_samples):
         u, v, x = np.zeros(n, np.int32), np.zeros(n, np.int32), np.zeros(n, volts.dtype)
         fired, given = np.zeros(n, np.int32), np.zeros(n, np.int32)
         for t in range(n_steps):
             _drive(x, source, weights, b, t, n_steps)
             if t > 0 and len(loop):
-                _add_fired(x, loop, fired, _fired(spikes[t - 1, b], fired))
+                _add_fired(x, loop, fired, list_row(spikes[b, t - 1], fired))
             _integrate_fixed(u, v, x, given, keep_u, keep_v, bias)
-            _fire_fixed(v, limit, subtract, unit, volts[t, b], spikes[t, b])
+            _fire_fixed(v, limit, subtract, unit, volts[b, t], spikes[b, t])
 
 
 @compiled()
 def _drive(x, source, weights, b, t, n_steps):
     drive, indptr, index, value, delay = source
     if len(drive):
-        x[:] = drive[t, b]
+        x[:] = drive[b, t]
     else:
         x[:] = 0
     if t >= delay and len(indptr):
@@ -78,7 +80,7 @@ def _add_rows(x, weights, index, value, start, stop):
             add_scaled(x, weights[index[e]], value[e])
         return
     while e + 4 <= stop:
-        _add_four(
+        add_four(
             x, weights[index[e]], weights[index[e + 1]], weights[index[e + 2]],
             weights[index[e + 3]],
         )  # fmt: skip
@@ -107,13 +109,14 @@ def add_scaled(x, row, by):
 
 
 @compiled()
-def _add_four(x, a, b, c, d):
+def add_four(x, a, b, c, d):
     for k in range(len(x)):
         x[k] += (a[k] + b[k]) + (c[k] + d[k])
 
 
 @compiled()
-def _fired(spikes, fired):
+def list_row(spikes, fired):
+    """List which are not 0 and return their number: at any rate in the same time."""
     n_fired = 0
     for k in range(len(spikes)):
         fired[Index(n_fired)] = k

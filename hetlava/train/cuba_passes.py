@@ -1,16 +1,24 @@
-"""The two passes of a fused layer on the CPU: tensors to what the compiled loops take, and back."""
+"""The two passes of a fused layer on the CPU: tensors to what the compiled loops take, and back.
 
+Here samples come first, (n_samples, n_steps, n): what the loops go through then lies in one piece.
+"""
+
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from hetlava.arrays import AnyArray
 from hetlava.fixedpoint import STATE_SHIFT
+from hetlava.train.buffers import BUFFERS
 from hetlava.train.cuba_adjoint import (
+    BLOCK,
     EXPONENTIAL,
     LORENTZ,
+    N_STATE,
     NO_SPIKE,
     RATIONAL,
     TRIANGLE,
@@ -27,6 +35,7 @@ SHAPES = {
     "exponential": EXPONENTIAL,
 }
 EXACT = 1 << 24  # whole numbers below are exact in float32
+CACHE = 5 << 19  # bytes of gradients that caches hold until they are used, beside weights
 
 
 class Layer(NamedTuple):
@@ -108,55 +117,83 @@ def _source(x: Tensor | None, weights: Tensor, layer: Layer, like: Tensor) -> tu
         return silent, rows.indptr, rows.index, value, layer.rule.delay
     if x is None:
         raise ValueError("neither spikes nor currents are given")
-    drive = x.detach()
+    drive = x.detach().transpose(0, 1)
     if weights.numel():
         drive = drive @ weights
     elif layer.rule.scale is not None:
         drive = drive * (1 / layer.rule.grid)
     if layer.rule.delay:
-        drive = torch.cat([torch.zeros_like(drive[:1]), drive[:-1]])
+        drive = torch.cat([torch.zeros_like(drive[:, :1]), drive[:, :-1]], 1)
     return drive.contiguous().numpy(), *none, layer.rule.delay
 
 
 def run_backward(
     given: Tensor,
     volts: Tensor,
-    spikes: Tensor,
     loop: Tensor | None,
     p: CubaParameters,
     layer: Layer,
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients of alpha, beta, bias, threshold (4, n_samples, n), and of the currents.
+    sums: Tensor,
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield the gradients of the currents, (some samples, n_steps, n), and the first of the samples.
 
-    The latter overwrites the voltages of neurons that spike; those of integrators were given away.
+    They are overwritten when the next are asked for.
+
+    Parameters
+    ----------
+    sums : (4, n)
+        Gradients of alpha, beta, bias and threshold are added to these.
     """
-    n_steps, n_samples, n = volts.shape
-    rule = layer.rule
-    carry, sums = volts.new_zeros(2, n_samples, n), volts.new_zeros(4, n_samples, n)
-    fixed = (
-        *(v.detach().contiguous().numpy() for v in (p.alpha, p.beta, p.bias)),
-        _threshold(p, rule),
-        _slope(p, rule),
-        (rule.reset == "subtract", rule.reset_gradient == "full", rule.reset_gradient == "ignored"),
-    )
-    out = torch.empty_like(volts) if rule.surrogate is None else volts
-    rest = carry.numpy(), sums.numpy(), out.numpy()
-    if loop is None:
-        grad = given.contiguous().numpy()
-        adjoint(0, n_steps, grad, volts.numpy(), *fixed, *rest)
-        return sums, out
-    total, back = given.clone(memory_format=torch.contiguous_format), loop.detach()
+    n_samples, n_steps, n = volts.shape
+    sample_bytes = n_steps * n * volts.element_size()
+    n_some = max(numba.get_num_threads(), CACHE // sample_bytes) if loop is None else n_samples
+    room = BUFFERS.take((min(n_some, n_samples), n_steps, n), volts.dtype)
+    fixed = _slope(p, layer.rule), _reset(layer.rule)
+    for first in range(0, n_samples, n_some):
+        some = slice(first, min(first + n_some, n_samples))
+        state, out = _state(p, layer.rule, some.stop - first), room[: some.stop - first]
+        if loop is None:
+            grad = given[some].contiguous().numpy()
+            adjoint(0, n_steps, grad, volts[some].numpy(), state, *fixed, out.numpy())
+        else:
+            _back_through_loop(given.contiguous(), volts, loop.detach(), state, fixed, out)
+        grads = state.reshape(len(state), -1, N_STATE // BLOCK, BLOCK)[:, :, 4:8].sum(0)
+        sums += torch.from_numpy(grads.swapaxes(0, 1).reshape(4, -1)[:, :n])
+        yield first, out
+    BUFFERS.give(room)
+
+
+def _back_through_loop(
+    given: Tensor, volts: Tensor, loop: Tensor, state: AnyArray, fixed: tuple[Any, ...], out: Tensor
+) -> None:
+    n_steps = volts.shape[1]
+    total = given.clone()
     for t in range(n_steps - 1, -1, -1):
         if t + 1 < n_steps:
-            total[t].addmm_(out[t + 1], back)
-        adjoint(t, t + 1, total.numpy(), volts.numpy(), *fixed, *rest)
-    return sums, out
+            total[:, t].addmm_(out[:, t + 1], loop)
+        adjoint(t, t + 1, total.numpy(), volts.numpy(), state, *fixed, out.numpy())
 
 
-def _slope(p: CubaParameters, rule: CubaRule) -> tuple[int, AnyArray, AnyArray]:
-    unit = p.unit.detach()
+def _state(p: CubaParameters, rule: CubaRule, n_samples: int) -> AnyArray:
+    """Return what the adjoint begins with, (n_samples, n_blocks, N_STATE)."""
+    vectors = [*(v.detach().numpy() for v in (p.alpha, p.beta, p.bias)), _threshold(p, rule)]
+    n_blocks = -(-len(vectors[0]) // BLOCK)
+    state = np.zeros((N_STATE // BLOCK, n_blocks * BLOCK), vectors[0].dtype)
+    state[:4, : len(vectors[0])] = vectors
+    one = state.reshape(-1, n_blocks, BLOCK).swapaxes(0, 1).reshape(n_blocks, N_STATE)
+    return np.repeat(one[None], n_samples, axis=0)
+
+
+def _reset(rule: CubaRule) -> tuple[bool, bool, bool]:
+    if rule.surrogate is None:
+        return False, False, False
+    return rule.reset == "subtract", rule.reset_gradient == "full", rule.reset_gradient == "ignored"
+
+
+def _slope(p: CubaParameters, rule: CubaRule) -> tuple[int, AnyArray, AnyArray, AnyArray]:
+    unit, threshold = p.unit.detach(), _threshold(p, rule)
     if rule.surrogate is None:
         zero = torch.zeros_like(unit).numpy()
-        return NO_SPIKE, zero, zero
+        return NO_SPIKE, threshold, zero, zero
     steepness, height = rule.surrogate.steepness / unit, rule.surrogate.height / unit
-    return SHAPES[rule.surrogate.shape], steepness.numpy(), height.numpy()
+    return SHAPES[rule.surrogate.shape], threshold, steepness.numpy(), height.numpy()

@@ -8,41 +8,71 @@ Numba's cache on disk knows the file of the outermost loop only: touch this one 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numba
+import numpy as np
 
 from hetlava.train.compiling import compiled
-from hetlava.train.cuba_forward import Index, add_one, add_scaled
+from hetlava.train.cuba_forward import Index, add_four, add_one, add_scaled, list_row
 
 
 @compiled(parallel=True)
-def sum_events(indptr, index, value, delay, grad, out, n_parts):
-    """Add to row j of ``out`` (n_pre, n) what its spikes met of ``grad`` (n_steps, n_samples, n).
+def sum_events(indptr, index, value, first, delay, grad, out):
+    """Add to row j of ``out`` (n_pre, n) what the spikes of neuron j met of ``grad``.
 
-    Each of ``n_parts`` threads has columns of its own, so that none waits for another.
+    Parameters
+    ----------
+    first : int
+        The first of the samples, whose gradients (n_samples, n_steps, n) are given.
     """
-    n_steps, n_samples, n = grad.shape
-    for part in numba.prange(n_parts):
-        low, high = part * n // n_parts, (part + 1) * n // n_parts
-        for b in range(n_samples):
-            for t in range(delay, n_steps):
-                row = b * n_steps + t - delay
-                _scatter(out, grad[t, b, low:high], low, index, value, indptr[row], indptr[row + 1])
+    n_samples, n_steps, n = grad.shape
+    stop = (first + n_samples) * n_steps
+    n_events = indptr[stop] - indptr[first * n_steps]
+    starts = np.zeros(len(out) + 2, np.int64)
+    met, height = np.empty(n_events, np.int32), np.empty(n_events * (len(value) > 0), value.dtype)
+    _sort(indptr, index, value, first, n_samples, n_steps, delay, starts, met, height)
+    rows = grad.reshape(n_samples * n_steps, n)
+    for j in numba.prange(len(out)):
+        _add_met(out[j], rows, met, height, starts[j], starts[j + 1])
 
 
 @compiled()
-def _scatter(out, grad, low, index, value, start, stop):
-    high = low + len(grad)
-    for e in range(start, stop):
-        if len(value):
-            add_scaled(out[index[e], low:high], grad, value[e])
-        else:
-            add_one(out[index[e], low:high], grad)
+def _sort(indptr, index, value, first, n_samples, n_steps, delay, starts, met, height):
+    """Sort events by sender: row ``met[e]`` of the gradient, ``starts[j] <= e < starts[j + 1]``."""
+    for b in range(n_samples):
+        row = (first + b) * n_steps
+        for e in range(indptr[row], indptr[row + n_steps - delay]):
+            starts[Index(index[Index(e)] + 2)] += 1
+    for j in range(2, len(starts)):
+        starts[j] += starts[j - 1]
+    for b in range(n_samples):
+        for t in range(n_steps - delay):
+            row = (first + b) * n_steps + t
+            for e in range(indptr[row], indptr[row + 1]):
+                j = Index(index[Index(e)] + 1)
+                at = Index(starts[j])
+                met[at] = b * n_steps + t + delay
+                if len(value):
+                    height[at] = value[Index(e)]
+                starts[j] += 1
+
+
+@compiled()
+def _add_met(out, rows, met, height, start, stop):
+    e = start
+    if len(height):
+        for e in range(start, stop):
+            add_scaled(out, rows[met[e]], height[e])
+        return
+    while e + 4 <= stop:
+        add_four(out, rows[met[e]], rows[met[e + 1]], rows[met[e + 2]], rows[met[e + 3]])
+        e += 4
+    while e < stop:
+        add_one(out, rows[met[e]])
+        e += 1
 
 
 @compiled(parallel=True)
 def list_nonzero(x, counts, found, graded):
-    """List what is not 0 in ``x`` (n_steps, n_samples, n), sample by sample, step by step.
-
-    Views of rows would cost more here than the rows themselves.
+    """List what is not 0 in ``x`` (n_samples, n_steps, n), sample by sample, step by step.
 
     Parameters
     ----------
@@ -53,16 +83,13 @@ def list_nonzero(x, counts, found, graded):
     graded : (n_samples,)
         Set where something is neither 0 nor 1.
     """
-    n_steps, n_samples, n = x.shape
+    n_samples, n_steps, _ = x.shape
     for b in numba.prange(n_samples):
         e = 0
         for t in range(n_steps):
-            start = e
-            for k in range(n):
-                if x[Index(t), Index(b), Index(k)] != 0:
-                    found[Index(b), Index(e)] = k
-                    e += 1
-            counts[b * n_steps + t] = e - start
-            for j in range(start, e):
-                if x[Index(t), Index(b), Index(found[Index(b), Index(j)])] != 1:
+            count = list_row(x[b, t], found[b, e:])
+            counts[b * n_steps + t] = count
+            for j in range(e, e + count):
+                if x[b, t, found[b, j]] != 1:
                     graded[b] = True
+            e += count

@@ -43,8 +43,8 @@ class SpikeRows:
 
 def rows_of(x: Tensor) -> SpikeRows:
     """List the spikes of ``x`` (n_steps, n_samples, n_neurons); their heights too if not all 1."""
-    dense = x.detach().numpy()
-    n_steps, n_samples, n = dense.shape
+    dense = x.detach().transpose(0, 1).contiguous().numpy()
+    n_samples, n_steps, n = dense.shape
     counts = np.zeros(n_samples * n_steps, np.int64)
     graded = np.zeros(n_samples, np.bool_)
     # room for all to spike; the system finds memory for what is written only
@@ -56,7 +56,7 @@ def rows_of(x: Tensor) -> SpikeRows:
     value = np.zeros(0, dense.dtype)
     if graded.any():
         sample, step = np.divmod(np.repeat(np.arange(counts.size), counts), n_steps)
-        value = dense[step, sample, index]
+        value = dense[sample, step, index]
     return SpikeRows(shape=(n_steps, n_samples, n), indptr=indptr, index=index, value=value)
 
 

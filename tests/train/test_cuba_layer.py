@@ -150,9 +150,9 @@ def test_gradients_through_resets_match_finite_differences(rng, reset):
     def loss(weight, *parameters):
         q = CubaParameters(*parameters, p.unit)
         layer = Layer(rule, rows_of(x), T, B)
-        volts, spikes = torch.empty(2, T, B, N, dtype=torch.float64).unbind(0)
+        volts, spikes = torch.empty(2, B, T, N, dtype=torch.float64).unbind(0)
         run_forward(None, weight, None, q, layer, volts, spikes)
-        return (volts * cost).sum(), spikes
+        return (volts.transpose(0, 1) * cost).sum(), spikes
 
     y = run_compiled(x, weight, None, p, rule)
     found = list(torch.autograd.grad((y * cost).sum(), leaves))
