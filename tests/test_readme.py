@@ -47,11 +47,10 @@ def test_the_pipeline_in_python_runs_as_printed(tmp_path, rng):
 
 
 def test_every_command_of_the_readme_exists():
-    from hetlava.cli import make_app
+    from hetlava.cli import COMMANDS
 
-    commands = {c.callback.__name__ for c in make_app().registered_commands}
     named = set(re.findall(r"^hetlava (\w+)", (ROOT / "README.md").read_text(), re.M))
-    assert named and named <= commands
+    assert named and named <= set(COMMANDS)
 
 
 @pytest.mark.slow

@@ -122,7 +122,3 @@ def _accuracies(
             found[outcome.network, outcome.chip_seed] = outcome.accuracy
             progress.advance(bar)
     return found
-
-
-# a keyword of Python's, and the command's name is its function's
-yields.__name__ = "yield"

@@ -17,8 +17,8 @@ LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
 # exp(-x) for |x| <= ln(2) / 2 to 5e-9, the highest power first
 EXP_SERIES = (-1 / 5040, 1 / 720, -1 / 120, 1 / 24, -1 / 6, 1 / 2, -1.0, 1.0)
 
-# What the adjoint knows of a block of neurons, one vector after the other in one array: at distances
-# that the compiler knows it needs not rule out that they overlap, and steps a loop in vectors.
+# What the adjoint knows of a block of neurons, vector after vector in one array: where the compiler
+# knows how far apart they lie it need not rule out that they overlap; the loop runs in vectors.
 BLOCK = 512  # neurons, whose state the first-level cache holds
 ALPHA, BETA, BIAS, THRESHOLD, GRAD_ALPHA, GRAD_BETA, GRAD_BIAS, GRAD_THRESHOLD, LATER_U, LATER_V = (
     k * BLOCK for k in range(10)

@@ -6,7 +6,6 @@ Here samples come first, (n_samples, n_steps, n): what the loops go through then
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,7 +34,9 @@ SHAPES = {
     "exponential": EXPONENTIAL,
 }
 EXACT = 1 << 24  # whole numbers below are exact in float32
-CACHE = 5 << 19  # bytes of gradients that caches hold until they are used, beside weights
+# What goes back in time at once: gradients that caches hold until they are used, [bytes], and work
+# for threads, [samples]; not by their number, which is to leave the sums as they are.
+CACHE, AT_LEAST = 5 << 19, 8
 
 
 class Layer(NamedTuple):
@@ -135,7 +136,7 @@ def run_backward(
     layer: Layer,
     sums: Tensor,
 ) -> Iterator[tuple[int, Tensor]]:
-    """Yield the gradients of the currents, (some samples, n_steps, n), and the first of the samples.
+    """Yield the first of some samples, and their currents' gradients, (n_some, n_steps, n).
 
     They are overwritten when the next are asked for.
 
@@ -146,7 +147,7 @@ def run_backward(
     """
     n_samples, n_steps, n = volts.shape
     sample_bytes = n_steps * n * volts.element_size()
-    n_some = max(numba.get_num_threads(), CACHE // sample_bytes) if loop is None else n_samples
+    n_some = max(AT_LEAST, CACHE // sample_bytes) if loop is None else n_samples
     room = BUFFERS.take((min(n_some, n_samples), n_steps, n), volts.dtype)
     fixed = _slope(p, layer.rule), _reset(layer.rule)
     for first in range(0, n_samples, n_some):

@@ -47,12 +47,12 @@ def _sort(indptr, index, value, first, n_samples, n_steps, delay, starts, met, h
         for t in range(n_steps - delay):
             row = (first + b) * n_steps + t
             for e in range(indptr[row], indptr[row + 1]):
-                j = Index(index[Index(e)] + 1)
-                at = Index(starts[j])
+                slot = Index(index[Index(e)] + 1)
+                at = Index(starts[slot])
                 met[at] = b * n_steps + t + delay
                 if len(value):
                     height[at] = value[Index(e)]
-                starts[j] += 1
+                starts[slot] += 1
 
 
 @compiled()

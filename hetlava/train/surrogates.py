@@ -86,7 +86,7 @@ class RoundTo(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, step: float) -> Tensor:
         """Return ``x`` rounded half to even."""
-        return torch.round(x / step) * step
+        return torch.div(x, step).round_().mul_(step)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:

@@ -7,6 +7,8 @@ import zipfile
 
 import pytest
 
+from hetlava.cli import COMMANDS
+
 
 def assert_refused(outcome, *words):
     assert outcome.code == 2
@@ -118,14 +120,33 @@ def test_impossible_time_constants(hetlava, tmp_path, text):
     assert not out.exists()
 
 
-def test_help_starts_without_heavy_libraries():
+@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["train", "--help"]])
+def test_help_starts_without_heavy_libraries(args):
     code = (
-        "import sys; from hetlava.cli import make_app; make_app();"
-        "print([m for m in ('torch','numpy','lava','numba','h5py','tonic','sklearn') if m in "
-        "sys.modules])"
+        "import atexit, sys; from hetlava.cli import main; atexit.register(lambda: print("
+        "[m for m in ('torch','numpy','lava','numba','h5py','tonic','sklearn','rich','pydantic')"
+        " if m in sys.modules])); main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    call = [sys.executable, "-c", code, *args]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: hetlava") and "--help" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_list_of_commands_names_each_of_them(hetlava):
+    outcome = hetlava("--help")
+    assert outcome.code == 0
+    assert all(f"\n  {name} " in outcome.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [(["rn"], "Did you mean 'run'"), (["run", "--hlp"], "--help"), (["place"], "'file'")],
+)
+def test_calls_that_cannot_be_read_say_what_is_wrong(hetlava, args, said):
+    outcome = hetlava(*args)
+    assert outcome.code == 2
+    assert outcome.err.startswith("Usage: hetlava") and said in outcome.err
 
 
 def test_a_full_disk_keeps_the_old_file(hetlava, model):

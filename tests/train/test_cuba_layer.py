@@ -9,9 +9,10 @@ import torch
 from hetlava.errors import ValidationError
 from hetlava.events import from_dense
 from hetlava.sim.reference import run, synaptic_input
+from hetlava.train.cuba_adjoint import BLOCK
 from hetlava.train.cuba_function import run_compiled
 from hetlava.train.cuba_layer import cuba_layer
-from hetlava.train.cuba_passes import Layer, run_forward
+from hetlava.train.cuba_passes import CACHE, Layer, run_forward
 from hetlava.train.cuba_plain import run_plain
 from hetlava.train.cuba_rule import CubaParameters, CubaRule, on_grid
 from hetlava.train.spike_rows import rows_of, rows_of_events
@@ -73,6 +74,29 @@ def test_compiled_layers_are_the_plain_loop(rng, scale, recurrent, delay, reset,
         # float64; in whole units u is found again but for the fraction that truncation took
         tolerance = 1e-10 if scale is None else 0.02
         assert torch.allclose(a, b, rtol=tolerance, atol=tolerance * float(b.abs().max()))
+
+
+@pytest.mark.parametrize("delay", [0, 1])
+def test_layers_larger_than_caches_are_the_plain_loop(rng, delay):
+    """Several blocks of neurons, the last not full, and samples that go back in several groups."""
+    n, n_samples, n_pre = 2 * BLOCK + 3, 43, 7
+    assert 2 * T * n * 8 < CACHE < n_samples * T * n * 8 / 3
+    x = torch.tensor(rng.random((T, n_samples, n_pre)) < 0.15).double().requires_grad_()
+    weight = torch.tensor(rng.normal(0.2, 0.5, (n, n_pre))).requires_grad_()
+    drawn = (rng.uniform(0.3, 0.97, n), rng.uniform(0.3, 0.97, n), rng.uniform(0.7, 1.5, n))
+    p = CubaParameters(*(torch.tensor(v) for v in (*drawn, np.zeros(n), np.ones(n))))
+    p = CubaParameters(*(v.requires_grad_() for v in p[:4]), p.unit)
+    rule = CubaRule(surrogate=SURROGATES["superspike"], delay=delay)
+    cost = torch.tensor(rng.normal(size=(T, n_samples, n)))
+
+    (ours, found), (plain, expected) = (
+        gradients(run, x, weight, None, p, rule, cost) for run in (run_compiled, run_plain)
+    )
+
+    assert torch.equal(ours, plain)
+    for a, b in zip(found, expected, strict=True):
+        # float64, in another order
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-11 * float(b.abs().max()))
 
 
 @pytest.mark.parametrize("name", SURROGATES)
