@@ -76,10 +76,13 @@ SOURCE_COLUMNS = ADVANCE_AT + 1
     NOW_AT,  # the events of the present step are in this array
     NOW_VALUES_AT,
     SUMS_AT,  # sums of weights for the steps of this call; none where events are added up
+    AT_ONCE,  # spikes whose sums fit 16 bits
+    CHANNELS,  # of the image that a kernel reads
+    PIXELS,
     ADD_AT,  # the loop that adds what arrives
     ADD_SIZED_AT,  # and the one for messages with a size
     TABLES,  # the first of eight addresses or numbers, what else the kind needs
-) = range(30)
+) = range(33)
 WIRE_COLUMNS = TABLES + 8
 
 (  # of a run

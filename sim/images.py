@@ -10,28 +10,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Int, Int64
+from hetlava.arrays import AnyArray, Int, Int16, Int64
 from hetlava.convolution import QuantisedConvolution
 from hetlava.sim.placing import Place
+from hetlava.sim.storage import aligned
 
-VECTOR = 8  # words that are added at once
+VECTOR = 16  # halves of words that are added at once
 
 
 class Runs(NamedTuple):
-    """What an event of input neuron ``j`` adds.
+    """What an event of channel c at an input pixel adds.
 
-    ``pixel[j] = (to, kind)`` and ``kinds[kind] = (first, end, of)``: for every run r in
-    ``first .. end - 1`` the
-    words ``weights[of + from_[r]:]`` are added to ``sums[to + to_[r]:]``, ``length[r]`` of them, a
-    multiple of 8.
+    ``pixel[yx] = (to, phase)`` and ``kinds[phase * channels + c] = (first, end, of, group)``: for
+    every run r in ``first .. end - 1`` the numbers ``weights[of + from_[r]:]`` are added to
+    ``sums[to + group + to_[r]:]``, ``length[r]`` of them, a multiple of 16. A weight is
+    ``1 << double`` times its number.
     """
 
-    pixel: Int  # (n_pre, 2)
-    kinds: Int64  # (n_phases * n_channels, 3), by phase and channel of the input
+    pixel: Int  # (height * width, 2)
+    kinds: Int64  # (n_phases * n_channels, 4)
     to: Int64
     of: Int64
     length: Int64
-    weights: Int
+    weights: Int16
+    double: int
 
 
 class _Step(NamedTuple):
@@ -41,13 +43,14 @@ class _Step(NamedTuple):
     delta: int
 
 
-def runs(kernel: QuantisedConvolution, place: Place, shift: int) -> Runs:
-    """Lay out a kernel for a population at ``place``, its weights shifted left by ``shift``."""
+def runs(kernel: QuantisedConvolution, place: Place) -> Runs:
+    """Lay out a kernel for a population at ``place``."""
     per_out = kernel.weights.shape[0] // kernel.groups
     channels = kernel.output_shape[0]
-    blocks = kernel.weights.reshape(kernel.groups, per_out, *kernel.weights.shape[1:])
+    blocks = kernel.whole().reshape(kernel.groups, per_out, *kernel.weights.shape[1:])
     by_input = blocks.transpose(0, 2, 3, 4, 1).reshape(-1, *kernel.weights.shape[2:], per_out)
-    words = (by_input.astype(np.int64) << shift).astype(np.int32)
+    double = 0 if kernel.span().bits % 2 else 1
+    words = by_input >> double
     phases = [
         (_steps(kernel, 0, py), _steps(kernel, 1, px))
         for py in range(kernel.stride[0])
@@ -64,7 +67,7 @@ def runs(kernel: QuantisedConvolution, place: Place, shift: int) -> Runs:
                 length.append(part.shape[1])
                 parts.append(part)
         first.append(len(to))
-        tables.append(np.concatenate([np.zeros((len(words), 0), np.int32), *parts], axis=1))
+        tables.append(np.concatenate([np.zeros((len(words), 0), np.int16), *parts], axis=1))
     within = [np.cumsum([0, *length[a:b]])[:-1] for a, b in zip(first, first[1:], strict=False)]
     return Runs(
         pixel=_pixels(kernel, place),
@@ -72,8 +75,17 @@ def runs(kernel: QuantisedConvolution, place: Place, shift: int) -> Runs:
         to=np.array(to, np.int64),
         of=np.concatenate([np.zeros(0, np.int64), *within]).astype(np.int64),
         length=np.array(length, np.int64),
-        weights=np.concatenate([t.ravel() for t in tables]),
+        weights=_aligned(tables),
+        double=double,
     )
+
+
+def _aligned(tables: list[AnyArray]) -> Int16:
+    """Return all numbers, from the beginning of a cache line on."""
+    numbers: Int16 = np.concatenate([t.ravel() for t in tables]).astype(np.int16)
+    made = aligned(numbers.nbytes).view(np.int16)
+    made[:] = numbers
+    return made
 
 
 def _steps(kernel: QuantisedConvolution, axis: int, phase: int) -> list[_Step]:
@@ -96,23 +108,22 @@ def _joined(steps: list[_Step], whole: bool) -> list[list[_Step]]:
 
 
 def _kinds(kernel: QuantisedConvolution, first: list[int], tables: list[AnyArray]) -> Int64:
-    """Return for each phase and channel its runs, and where its weights begin."""
+    """Return for each phase and channel its runs, where its weights begin, where its group is."""
     channel = np.arange(kernel.input_shape[0])
+    group = channel // kernel.weights.shape[1] * (kernel.weights.shape[0] // kernel.groups)
     starts = np.cumsum([0, *(t.size for t in tables)])
     return np.concatenate([
-        np.stack(np.broadcast_arrays(a, b, start + channel * table.shape[1]), axis=1)
+        np.stack(np.broadcast_arrays(a, b, start + channel * table.shape[1], group), axis=1)
         for a, b, start, table in zip(first[:-1], first[1:], starts[:-1], tables, strict=True)
     ]).astype(np.int64)  # fmt: skip
 
 
 def _pixels(kernel: QuantisedConvolution, place: Place) -> Int:
-    """Return where each input neuron adds, and of which phase and channel it is."""
-    per_out = kernel.weights.shape[0] // kernel.groups
-    c, y, x = np.unravel_index(np.arange(kernel.shape[1]), kernel.input_shape)
+    """Return where each input pixel adds, and of which phase it is."""
     (top, _), (left, _) = kernel.padding
-    base_y, phase_y = np.divmod(y + top, kernel.stride[0])
-    base_x, phase_x = np.divmod(x + left, kernel.stride[1])
-    group = c // kernel.weights.shape[1]
-    to = place.lead + base_y * place.row + base_x * kernel.output_shape[0] + group * per_out
+    _, height, width = kernel.input_shape
+    base_y, phase_y = np.divmod(np.arange(height)[:, None] + top, kernel.stride[0])
+    base_x, phase_x = np.divmod(np.arange(width) + left, kernel.stride[1])
+    to = place.lead + base_y * place.row + base_x * kernel.output_shape[0]
     phase = phase_y * kernel.stride[1] + phase_x
-    return np.stack([to, phase * kernel.input_shape[0] + c], axis=1).astype(np.int32)
+    return np.stack([to.ravel(), phase.ravel()], axis=1).astype(np.int32)

@@ -148,22 +148,18 @@ def _advance(sources_at, wires_at, run_at, p, first, n, sample, t):
     bits = run[col.BITS_AT] if turned else row + BYTES * (first // LANES)
     _update(sources[p + 1, col.TAME] != 0, n, state, parameters, size, drive, bits)
     if turned:
-        _turn(sources, p, bits, n // LANES, row)
+        _turn(sources, run, p, bits, n // LANES, row)
     return 0
 
 
 @called
-def _turn(sources, p, words, n_words, spikes):
+def _turn(sources, run, p, words, n_words, spikes):
     """Bring bits by place into the order of the neurons."""
     vec.clear(spikes, BYTES * sources[p + 1, col.WORDS])
-    for k in range(n_words):
-        word = vec.read_uint64(words, k)
-        while word:
-            lowest = np.uint64(word & (np.uint64(0) - word))
-            place = LANES * k + vec.count_bits(np.uint64(lowest - np.uint64(1)))
-            neuron = np.int64(vec.read_int32(sources[p + 1, col.NEURON_AT], place))
-            vec.set_bit(spikes, neuron)
-            word ^= lowest
+    places, neurons = run[col.SENT_AT], sources[p + 1, col.NEURON_AT]
+    for k in range(vec.write_all(words, 0, n_words, places, 0)):
+        place = np.int64(vec.read_int32(places, k))
+        vec.set_bit(spikes, np.int64(vec.read_int32(neurons, place)))
 
 
 ADVANCE = Apart(_advance)

@@ -22,7 +22,7 @@ def add_lists(wires, w, target, chunk, n, events, start, stop, halves, shift, ke
 
     Parts of the sums are made in 16 bits: half of the memory to be hit at random.
     """
-    most = wires[w, col.TABLES + 4]
+    most = wires[w, col.AT_ONCE]
     for a in range(start, stop, most):
         vec.clear(halves, HALF_WORD * n)
         _add_bytes(wires, w, chunk, events, a, min(a + most, stop), halves)
@@ -32,7 +32,7 @@ def add_lists(wires, w, target, chunk, n, events, start, stop, halves, shift, ke
 
 @inlined
 def _add_bytes(wires, w, chunk, events, start, stop, sums):
-    bits, width = np.uint64(wires[w, col.TABLES + 5]), wires[w, col.TABLES + 6]
+    bits, width = np.uint64(wires[w, col.TABLES + 4]), wires[w, col.TABLES + 5]
     third, fourth, most = SECOND + bits, SECOND + bits + bits, (np.uint64(1) << bits) - np.uint64(1)
     group = width + FOUR
     groups = wires[w, col.TABLES + 2] + group * vec.read_int64(wires[w, col.TABLES + 0], chunk)
@@ -66,7 +66,7 @@ def add_sized_lists(wires, w, target, chunk, events, values, start, stop, shift)
     """Add weights of any width, times the size of each message, to the sums of a chunk."""
     in_bytes, by = wires[w, col.KIND] == col.LISTED, np.int32(shift + wires[w, col.DOUBLE])
     n_bytes = 1 if in_bytes else HALF_WORD
-    bits, width = np.uint64(wires[w, col.TABLES + 5]), wires[w, col.TABLES + 6]
+    bits, width = np.uint64(wires[w, col.TABLES + 4]), wires[w, col.TABLES + 5]
     most, group = (np.uint64(1) << bits) - np.uint64(1), width + FOUR * n_bytes
     groups = wires[w, col.TABLES + 2] + group * vec.read_int64(wires[w, col.TABLES + 0], chunk)
     starts = wires[w, col.TABLES + 1] + chunk * (wires[w, col.ROWS] + 1) * WORD

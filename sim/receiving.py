@@ -81,9 +81,11 @@ def _bound(wires, w, n_events):
 @inlined
 def _overwrites(sources, wires, w, p):
     """Say whether the wire may write its sums where nothing has been written."""
-    whole = sources[p + 1, col.NEURON_AT] == 0 and wires[w, col.EXPONENT] >= 0
+    straight = sources[p + 1, col.NEURON_AT] == 0
     rows = wires[w, col.KIND] == col.MATRIX or wires[w, col.KIND] == col.LISTED
-    return whole and rows and wires[w, col.SUMS_AT] == 0 and wires[w, col.NOW_VALUES_AT] == 0
+    all_of_it = (straight and rows) or wires[w, col.KIND] == col.KERNEL
+    spikes = wires[w, col.SUMS_AT] == 0 and wires[w, col.NOW_VALUES_AT] == 0
+    return all_of_it and spikes and wires[w, col.EXPONENT] >= 0
 
 
 @inlined

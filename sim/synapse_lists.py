@@ -23,7 +23,6 @@ PLACES = 1 << PLACE_BITS  # that it tells apart
 BITS = 13, 16  # of each further place, of which the fewest that serve are taken
 START_BYTES = 4  # of where the list of a source begins
 BLOCK = 1 << 20  # synapses that are stored at a time
-SUM_MOST = (1 << 15) - 1  # of a sum of 16 bits
 
 
 class Lists(NamedTuple):
@@ -31,7 +30,7 @@ class Lists(NamedTuple):
 
     Those of source ``j`` to the places of chunk ``c`` are groups ``starts[c, j] ..
     starts[c, j + 1]``, counted from ``chunks[c]``; places count from the chunk's first. A weight
-    is ``1 << double`` times what is stored. Sums of ``at_once`` sources fit 16 bits.
+    is ``1 << double`` times what is stored.
     """
 
     chunks: Int64
@@ -40,7 +39,6 @@ class Lists(NamedTuple):
     chunk: int
     fan_in: int
     double: int
-    at_once: int
     in_bytes: bool
     bits: int  # of each place but the first of a group
 
@@ -50,13 +48,12 @@ class _Stored(NamedTuple):
 
     double: int
     n_bytes: int
-    peak: int
 
 
 def _stored(span: Span) -> _Stored:
     double = 0 if span.bits % 2 else 1
     low, high = span.low >> double, span.high >> double
-    return _Stored(double, 1 if -128 <= low and high <= 127 else 2, max(-low, high, 1))
+    return _Stored(double, 1 if -128 <= low and high <= 127 else 2)
 
 
 def place_bytes(bits: int) -> int:
@@ -88,7 +85,6 @@ def lists(wire: QuantisedSynapses, place: Place, span: Span) -> Lists:
     starts = np.zeros((n_chunks, wire.shape[1] + 1), np.uint32)
     np.cumsum(counts, axis=1, out=starts[:, 1:])
     fan_in = int(fans.max(initial=0))
-    all_fit = fan_in * stored.peak <= SUM_MOST
     return Lists(
         chunks=np.concatenate([[0], np.cumsum(counts.sum(axis=1))[:-1]]).astype(np.int64),
         starts=starts,
@@ -96,7 +92,6 @@ def lists(wire: QuantisedSynapses, place: Place, span: Span) -> Lists:
         chunk=chunk,
         fan_in=fan_in,
         double=stored.double,
-        at_once=max(1, wire.shape[1] if all_fit else SUM_MOST // stored.peak),
         in_bytes=stored.n_bytes == 1,
         bits=bits,
     )

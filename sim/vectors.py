@@ -218,19 +218,40 @@ def set_bit(context, words, place):
 
 
 @intrinsic
-def add_graded_words(context, target, source, n, value):
-    """Add ``n`` words of 32 bits, a multiple of 8 and not 0, times ``value``."""
+def add_sized_run(context, target, source, n, value, shift):
+    """Add ``n`` numbers of 16 bits times ``value << shift`` to words of 32 bits.
+
+    ``n`` is a multiple of 16 and not 0.
+    """
 
     def generate(context, b, signature, arguments):
-        target, source, n, value = arguments
-        kind, times = vector(I32, 8), repeated(b, value, 8)
+        target, source, n, value, shift = arguments
+        kind = vector(I32, 8)
+        times, up = repeated(b, value, 8), repeated(b, shift, 8)
         loop = Loop(b, number(0), n, number(8), [])
-        to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I32)
-        store(b, b.add(load(b, to, kind), b.mul(load(b, of, kind), times)), to)
+        to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I16)
+        part = b.shl(b.mul(b.sext(load(b, of, vector(I16, 8), 2), kind), times), up)
+        store(b, b.add(load(b, to, kind), part), to)
         loop.close([])
         return context.get_dummy_value()
 
-    return types.void(types.intp, types.intp, types.intp, types.int32), generate
+    return types.void(types.intp, types.intp, types.intp, types.int32, types.int32), generate
+
+
+@intrinsic
+def add_run(context, target, source, n):
+    """Add ``n`` numbers of 16 bits, a multiple of 16 and not 0, to those at ``target``."""
+
+    def generate(context, b, signature, arguments):
+        target, source, n = arguments
+        kind = vector(I16, 16)
+        loop = Loop(b, number(0), n, number(16), [])
+        to, of = address(b, target, loop.i, I16), address(b, source, loop.i, I16)
+        store(b, b.add(load(b, to, kind, 2), load(b, of, kind, 2)), to, 2)
+        loop.close([])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), generate
 
 
 @intrinsic
@@ -270,22 +291,6 @@ def add_halves(context, target, source, n, shift, keep):
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.intp, types.int32, types.int32), generate
-
-
-@intrinsic
-def add_words(context, target, source, n):
-    """Add ``n`` words of 32 bits, a multiple of 8 and not 0, to those at ``target``."""
-
-    def generate(context, b, signature, arguments):
-        target, source, n = arguments
-        kind = vector(I32, 8)
-        loop = Loop(b, number(0), n, number(8), [])
-        to, of = address(b, target, loop.i, I32), address(b, source, loop.i, I32)
-        store(b, b.add(load(b, to, kind), load(b, of, kind)), to)
-        loop.close([])
-        return context.get_dummy_value()
-
-    return types.void(types.intp, types.intp, types.intp), generate
 
 
 def _lister(some):

@@ -23,6 +23,7 @@ from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses, Span
 
 ROOM = 16  # words that loops may write beyond the last
+SUM_MOST = (1 << 15) - 1  # of a sum of 16 bits
 FAN_IN_MAX = (1 << 31) // 256 - 1  # the sum of so many weights still fits 32 bits
 
 
@@ -143,8 +144,7 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
         if sources[target, col.MODEL] == XYLO:
             _in_order(keep, table[w], wire, spans[w], places[target - 1])
         else:
-            shift = int(sources[target, col.SHIFT])
-            _wire(keep, table[w], wire, spans[w], places[target - 1], sparse[w], shift)
+            _wire(keep, table[w], wire, spans[w], places[target - 1], sparse[w])
         _late(keep, table[w], wire)
         if looped[w]:
             table[w, col.MODE] = col.FROM_LOOP
@@ -208,10 +208,11 @@ def _scratch_bytes(sources: Int64, wires: Int64, state_words: int) -> Int64:
     drives = int((sources[:, col.SUMS] * sources[:, col.PORTS]).max())
     widest = int(wires[:, col.TABLES + 7].max(initial=int(sources[:, col.SUMS].max())))
     places = int(sources[:, col.SIZE].max())
-    listed = (wires[:, col.KIND] == col.LISTED) | (wires[:, col.KIND] == col.LISTED_WORDS)
-    chunk = int(wires[listed, col.TABLES + 3].max(initial=0))
+    lists, kernels = wires[:, col.KIND] == col.LISTED, wires[:, col.KIND] >= col.KERNEL
+    halves = int(wires[lists, col.TABLES + 3].max(initial=0))
+    halves = int(wires[kernels, col.TABLES + 7].max(initial=halves))
     words = np.array([drives, widest, places, 0, 0, state_words], np.int64)
-    made: Int64 = 4 * (words + ROOM) + np.array([0, 0, 0, places // 8, 2 * chunk, 0])
+    made: Int64 = 4 * (words + ROOM) + np.array([0, 0, 0, places // 8, 2 * halves, 0])
     return made
 
 
@@ -321,12 +322,11 @@ def _wire(
     span: Span,
     to: Place,
     is_list: bool,
-    shift: int,
 ) -> None:
     """Fill in how the weights of a wire are stored."""
     _numbers(row, wire, span)
     if isinstance(wire, QuantisedConvolution):
-        _kernel(keep, row, wire, to, shift)
+        _kernel(keep, row, wire, to)
         return
     if not isinstance(wire, QuantisedProjection | QuantisedSparse):
         raise UnsupportedError(f"{wire.label}: the engine knows no {type(wire).__name__}")
@@ -347,20 +347,28 @@ def _lists(keep: _Keeper, row: Int64, wire: QuantisedSynapses, span: Span, to: P
     stored: tuple[AnyArray, ...] = made.chunks, made.starts, made.groups
     for k, array in enumerate(stored):
         row[col.TABLES + k] = keep.address(array)
-    row[col.TABLES + 3 : col.TABLES + 7] = (
-        made.chunk, made.at_once, made.bits, place_bytes(made.bits)
-    )  # fmt: skip
+    row[col.TABLES + 3 : col.TABLES + 6] = made.chunk, made.bits, place_bytes(made.bits)
+    row[col.AT_ONCE] = _at_once(row)
 
 
-def _kernel(keep: _Keeper, row: Int64, wire: QuantisedConvolution, to: Place, shift: int) -> None:
+def _at_once(row: Int64) -> int:
+    """Return how many spikes can arrive at a time for sums of what is stored to fit 16 bits."""
+    peak = max(1, int(row[col.PEAK] >> row[col.DOUBLE]))
+    all_fit = row[col.FAN_IN] * peak <= SUM_MOST
+    return int(row[col.ROWS]) if all_fit else max(1, SUM_MOST // peak)
+
+
+def _kernel(keep: _Keeper, row: Int64, wire: QuantisedConvolution, to: Place) -> None:
     here = to.image == wire.output_shape
     row[col.KIND] = col.KERNEL if here else col.KERNEL_ELSEWHERE
     own = to if here else place(wire.shape[0], [wire], [False])
-    # of a sum that is shifted right, the floor is taken when it is whole
-    in_place = here and wire.weight_exp >= 0
-    runs: tuple[AnyArray, ...] = images.runs(wire, own, wire.weight_exp + shift if in_place else 0)
-    for k, array in enumerate(runs):
+    made = images.runs(wire, own)
+    stored: tuple[AnyArray, ...] = made[:6]
+    for k, array in enumerate(stored):
         row[col.TABLES + k] = keep.address(array)
+    channels, height, width = wire.input_shape
+    row[[col.DOUBLE, col.CHANNELS, col.PIXELS]] = made.double, channels, height * width
+    row[col.AT_ONCE] = _at_once(row)
     words = own.lead + own.size + own.tail
     if not here:
         target = np.full(words, -1, np.int32)
