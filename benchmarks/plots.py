@@ -89,7 +89,7 @@ def limits(rows: dict[str, Any]) -> Any:
 def startup(rows: dict[str, Any]) -> Any:
     """Draw how long it takes to start."""
     own = rows["times"][::-1]
-    figure, ax = plt.subplots(figsize=(6.4, 2.4))
+    figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.25 * len(own)))
     ax.barh(range(len(own)), [r["seconds"] for r in own], color=STRONG)
     for k, r in enumerate(own):
         ax.annotate(f" {r['seconds']:.2f}", (r["seconds"], k), va="center", fontsize=8)
