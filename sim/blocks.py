@@ -186,9 +186,6 @@ class Block:
             run_dense(self, group, dense)
         else:
             self.run_group(group)
-        if not group.is_plain:
-            for p in range(group.first, group.last):
-                listing.count_spikes(self.sources, self.table, p + 1)
 
     def run_group(self, group: Group) -> None:
         """Run populations that run together over the samples and steps that the table names."""

@@ -21,6 +21,8 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     U_SLOT,  # the one that is recorded as u
     V_SLOT,
     PARAMETERS_AT,
+    LIMITS_AT,  # bias and threshold of CUBA neurons
+    LIMITS,  # words from the one to the other: SIZE, or 64 that serve all neurons
     REST_AT,  # state before the first step; none where all is 0
     OPTION,  # the first of three
     _,
@@ -44,7 +46,7 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     U_AT,  # where to record
     V_AT,
     ADVANCE_AT,  # the loop that brings some places through a step
-) = range(38)
+) = range(40)
 SOURCE_COLUMNS = ADVANCE_AT + 1
 
 (  # of a wire
@@ -110,8 +112,9 @@ WIRE_COLUMNS = TABLES + 8
     RECORD_AT,
     LISTEN_AT,
     COUNT_AT,
-) = range(24)
-RUN_COLUMNS = COUNT_AT + 1
+    MANY_AT,
+) = range(25)
+RUN_COLUMNS = MANY_AT + 1
 
 MATRIX, LISTED, LISTED_WORDS, KERNEL, KERNEL_ELSEWHERE, IN_ORDER = range(6)  # kinds of wires
 # where the events of a wire are: with the source, known step by step only, listed by arrival

@@ -8,8 +8,11 @@ into ``(|x| >> 12) * keep + ((|x| & 4095) * keep >> 12)`` in 32 bits.
 # numba infers the types of these functions
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
+from typing import Any
+
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 from hetlava.fixedpoint import DECAY_BITS
 from hetlava.sim.row_vectors import sums_of_rows
@@ -17,6 +20,7 @@ from hetlava.sim.vectors import (
     F32,
     HALF,
     I32,
+    I64,
     LANES,
     UNIT,
     Loop,
@@ -94,35 +98,51 @@ def _advance(b, decay, wrap, slots, arriving):
     return fired
 
 
-def _slots(b, state, parameters, size, i):
-    """Return where the two words of state and the four parameters of neuron i are."""
-    where = [(state, k) for k in range(2)] + [(parameters, k) for k in range(4)]
-    return [address(b, base, b.add(b.mul(size, number(k)), i), I32) for base, k in where]
+NEURONS = types.UniTuple(types.intp, 5)  # where words are, see _Words
+
+
+class _Words:
+    """Where the words of neurons are.
+
+    ``state`` holds u, v and ``keeps`` what is kept of these, as floats of 4096, each ``size`` words
+    after the one before. ``limits`` holds bias and threshold, ``apart`` words from each other: as
+    many as ``size``, or 64 that serve all neurons.
+    """
+
+    def __init__(self, b, neurons):
+        self.b = b
+        state, keeps, size, limits, apart = cgutils.unpack_tuple(b, neurons)
+        self.both, self.limits = (state, keeps), limits
+        self.size, self.apart = (number(0), size), (number(0), apart)
+        self.own = b.sext(b.icmp_signed("==", apart, size), I64)
+
+    def slots(self, start, lane):
+        """Return where u, v, keep_u, keep_v, bias and threshold of a neuron are."""
+        b, to = self.b, number(lane)
+        i, shared = b.add(start, to), b.add(b.and_(start, self.own), to)
+        words = [(base, b.add(i, k)) for base in self.both for k in self.size]
+        words += [(self.limits, b.add(shared, k)) for k in self.apart]
+        return [address(b, base, word, I32) for base, word in words]
 
 
 def _updater(decay, wrap):
     @intrinsic
-    def update(context, n, state, parameters, size, drive, spikes):
-        """Advance ``n`` neurons, a multiple of 64, by a step.
-
-        ``state`` holds u, v and ``parameters`` keep_u, keep_v, bias, threshold, each ``size``
-        words after the one before; the two keeps are floats, ``keep / 4096``.
-        """
+    def update(context, n, neurons, drive, spikes):
+        """Advance ``n`` neurons, a multiple of 64, by a step."""
 
         def generate(context, b, signature, arguments):
-            n, state, parameters, size, drive, spikes = arguments
+            n, neurons, drive, spikes = arguments
+            words = _Words(b, neurons)
             loop = Loop(b, number(0), n, number(64), [])
             masks = []
             for lane in range(0, 64, LANES):
-                i = b.add(loop.i, number(lane))
-                slots = _slots(b, state, parameters, size, i)
-                arriving = load(b, address(b, drive, i, I32), INTS)
-                masks.append(_advance(b, decay, wrap, slots, arriving))
+                arriving = load(b, address(b, drive, b.add(loop.i, number(lane)), I32), INTS)
+                masks.append(_advance(b, decay, wrap, words.slots(loop.i, lane), arriving))
             _write_bits(b, masks, b.add(spikes, b.lshr(loop.i, number(3))))
             loop.close([])
             return context.get_dummy_value()
 
-        return types.void(*[types.intp] * 6), generate
+        return types.void(types.intp, NEURONS, types.intp, types.intp), generate
 
     return update
 
@@ -133,9 +153,7 @@ update_any = _updater(_decay_any, _wrap_any)
 
 def _with_rows(adds):
     @intrinsic
-    def advance_rows(
-        context, weights, events, start, stop, drive, shift, low, state, parameters, size, spikes
-    ):
+    def advance_rows(context, weights, events, start, stop, drive, shift, low, neurons, spikes):
         """Sum at most 256 rows and advance the 64 neurons that they lead to, all while at hand.
 
         What arrives is ``sum of bytes + low << shift``, and ``drive`` where it ``adds``. The
@@ -143,8 +161,8 @@ def _with_rows(adds):
         """
 
         def generate(context, b, signature, arguments):
-            weights, events, start, stop, drive, shift, low, *rest = arguments
-            state, parameters, size, spikes = rest
+            weights, events, start, stop, drive, shift, low, neurons, spikes = arguments
+            words = _Words(b, neurons)
             parts = sums_of_rows(b, weights, events, start, stop, may_be_empty=not adds)
             left, less, masks = repeated(b, shift, LANES), repeated(b, low, LANES), []
             for lane in range(0, UNIT, LANES):
@@ -154,13 +172,13 @@ def _with_rows(adds):
                 arriving = b.shl(b.add(sums, less), left)
                 if adds:
                     arriving = b.add(arriving, load(b, address(b, drive, number(lane), I32), INTS))
-                slots = _slots(b, state, parameters, size, number(lane))
+                slots = words.slots(number(0), lane)
                 masks.append(_advance(b, _decay_tame, _wrap_tame, slots, arriving))
             _write_bits(b, masks, spikes)
             return context.get_dummy_value()
 
-        words = [types.int32] * 2
-        return types.void(*[types.intp] * 5, *words, *[types.intp] * 4), generate
+        numbers: list[Any] = [*[types.intp] * 5, types.int32, types.int32, NEURONS, types.intp]
+        return types.void(*numbers), generate
 
     return advance_rows
 

@@ -8,13 +8,13 @@ import numpy as np
 from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
-from hetlava.sim.calling import run_table, source_table, wire_table
+from hetlava.sim.calling import call, run_table, source_table, wire_table
 from hetlava.sim.compiling import Apart, called, compiled, inlined
 from hetlava.sim.cuba_vectors import advance_more_rows, advance_rows, update_any, update_tame
-from hetlava.sim.listing import BYTES, count_all, spikes_row
+from hetlava.sim.listing import BYTES, count, spikes_row
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import AT_ONCE, WORD, receive, sum_rows
-from hetlava.sim.stepping import record_state, settle, state_of
+from hetlava.sim.stepping import record, settle, state_of
 from hetlava.sim.vectors import HALF
 
 # sums below it bring no current further out than one turn
@@ -43,10 +43,10 @@ def run_plain(sources, wires, run, p):
     for first in range(0, size, LANES):
         weights = wires[w, col.TABLES] + first * n_pre
         ahead, ahead_stop = weights + tile, weights + min(2, (size - first) // LANES) * tile
-        parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
         for sample in range(run[col.SAMPLE_FROM], run[col.SAMPLE_TO]):
-            tame = settle(sources, run, p, first, LANES, sample)
-            state = state_of(sources, run, p, first, sample)
+            settle(sources, run, p, first, LANES, sample, False)
+            tame = sources[p + 1, col.TAME] != 0
+            neurons = _neurons(sources, run, p, first, sample)
             spikes = spikes_row(sources, run, p + 1, sample, from_t) + BYTES * (first // LANES)
             sums = wires[w, col.SUMS_AT] + WORD * first
             here, at, row = wires[w, col.BEFORE_AT], wires[w, col.BEFORE_ROWS_AT], sample
@@ -61,13 +61,13 @@ def run_plain(sources, wires, run, p):
                     vec.clear(drive, WORD * LANES)
                     vec.add_floor(drive, sums, LANES, np.int32(0), up)
                     sums += WORD * size
-                    _update(tame, LANES, state, parameters, size, drive, spikes)
+                    _update(tame, LANES, neurons, drive, spikes)
                 else:
                     _sum_and_update(
-                        tame, weights, n_pre, here, start, stop, drive, by, low,
-                        state, parameters, size, spikes,
+                        run, tame, weights, n_pre, here, start, stop, drive, by, low,
+                        neurons, spikes,
                     )  # fmt: skip
-                _record(sources, run, p, first, sample, t)
+                record(sources, wires, run, p, first, LANES, sample, t)
                 if vec.read_uint8(stop_at, 0):
                     break
                 spikes += BYTES * words
@@ -76,7 +76,7 @@ def run_plain(sources, wires, run, p):
                 stop = vec.read_int64(rows, sample * n_steps + t + 1)
     if vec.CAN_ROUND:
         vec.round_to(np.int32(vec.TO_NEAREST))
-    count_all(sources, run, p, p + 1)
+    count(sources, run, p, p + 1)
 
 
 @inlined
@@ -90,63 +90,64 @@ def _ask_for(ahead, stop, lines):
 
 
 @inlined
-def _record(sources, run, p, first, sample, t):
-    """Record the state of 64 neurons; without a call where nothing is recorded."""
-    if sources[p + 1, col.U_AT] or sources[p + 1, col.V_AT]:
-        record_state(sources, run, p, first, LANES, sample, t)
-
-
-@inlined
 def _sum_and_update(
-    tame, weights, n_pre, events, start, stop, drive, by, low, state, parameters, size, spikes
+    run, tame, weights, n_pre, events, start, stop, drive, by, low, neurons, spikes
 ):
     """Bring 64 neurons through a step."""
     if tame and stop - start <= AT_ONCE:
         less = np.int32(low * (stop - start))
-        advance_rows(weights, events, start, stop, drive, by, less, state, parameters, size, spikes)
+        advance_rows(weights, events, start, stop, drive, by, less, neurons, spikes)
     else:
-        _sum_many(
-            tame, weights, n_pre, events, start, stop, drive, by, low,
-            state, parameters, size, spikes,
-        )  # fmt: skip
+        which = np.int64(tame), weights, n_pre, events, start, stop, drive
+        call(run[col.MANY_AT], (*which, np.int64(by), low, *neurons, spikes))
 
 
-@called
 def _sum_many(
-    tame, weights, n_pre, events, start, stop, drive, by, low, state, parameters, size, spikes
-):
+    tame, weights, n_pre, events, start, stop, drive, shift, low,
+    state, keeps, size, limits, apart, spikes,
+):  # fmt: skip
     """Do the same where more arrives than is summed at once, or so much that currents are wild."""
+    neurons, by = (state, keeps, size, limits, apart), np.int32(shift)
     if tame:
         last = stop - 1 - (stop - 1 - start) % AT_ONCE
         sum_rows(weights, n_pre, events, start, last, drive, LANES, low, by, False)
         less = np.int32(low * (stop - last))
-        advance_more_rows(
-            weights, events, last, stop, drive, by, less, state, parameters, size, spikes
-        )
+        advance_more_rows(weights, events, last, stop, drive, by, less, neurons, spikes)
     else:
         sum_rows(weights, n_pre, events, start, stop, drive, LANES, low, by, False)
-        update_any(LANES, state, parameters, size, drive, spikes)
+        update_any(LANES, neurons, drive, spikes)
+    return 0
+
+
+MANY = Apart(_sum_many)
 
 
 @called
-def _update(tame, n, state, parameters, size, drive, spikes):
+def _update(tame, n, neurons, drive, spikes):
     if tame:
-        update_tame(n, state, parameters, size, drive, spikes)
+        update_tame(n, neurons, drive, spikes)
     else:
-        update_any(n, state, parameters, size, drive, spikes)
+        update_any(n, neurons, drive, spikes)
+
+
+@inlined
+def _neurons(sources, run, p, first, sample):
+    """Return where the words of neurons are, as the loops in vectors take it."""
+    size, apart = sources[p + 1, col.SIZE], sources[p + 1, col.LIMITS]
+    limits = sources[p + 1, col.LIMITS_AT] + (WORD * first if apart == size else 0)
+    keeps = sources[p + 1, col.PARAMETERS_AT] + WORD * first
+    return state_of(sources, run, p, first, sample), keeps, size, limits, apart
 
 
 def _advance(sources_at, wires_at, run_at, p, first, n, sample, t):
     """Bring places ``first .. first + n`` of a population through a step."""
     sources, wires, run = source_table(sources_at), wire_table(wires_at), run_table(run_at)
     sources[p + 1, col.TAME] &= receive(sources, wires, run, p, first, n, sample, t) < BOUND
-    state, size = state_of(sources, run, p, first, sample), sources[p + 1, col.SIZE]
-    parameters = sources[p + 1, col.PARAMETERS_AT] + WORD * first
     drive = run[col.DRIVE_AT] + WORD * sources[p + 1, col.LEAD]
     turned = sources[p + 1, col.NEURON_AT] != 0
     row = spikes_row(sources, run, p + 1, sample, t)
     bits = run[col.BITS_AT] if turned else row + BYTES * (first // LANES)
-    _update(sources[p + 1, col.TAME] != 0, n, state, parameters, size, drive, bits)
+    _update(sources[p + 1, col.TAME] != 0, n, _neurons(sources, run, p, first, sample), drive, bits)
     if turned:
         _turn(sources, run, p, bits, n // LANES, row)
     return 0
@@ -158,8 +159,9 @@ def _turn(sources, run, p, words, n_words, spikes):
     vec.clear(spikes, BYTES * sources[p + 1, col.WORDS])
     places, neurons = run[col.SENT_AT], sources[p + 1, col.NEURON_AT]
     for k in range(vec.write_all(words, 0, n_words, places, 0)):
-        place = np.int64(vec.read_int32(places, k))
-        vec.set_bit(spikes, np.int64(vec.read_int32(neurons, place)))
+        neuron = np.int64(vec.read_int32(neurons, np.int64(vec.read_int32(places, k))))
+        if neuron >= 0:  # not in a gap, where a kernel adds what nobody sees
+            vec.set_bit(spikes, neuron)
 
 
 ADVANCE = Apart(_advance)

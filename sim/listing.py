@@ -78,17 +78,17 @@ def list_late(sources, wires, run, w, rows, events, values):
     return position
 
 
-@called
-def count_all(sources, run, first_p, last_p):
+@inlined
+def count(sources, run, first_p, last_p):
     """Count the spikes of populations of which all samples and steps have run."""
     if run[col.SAMPLE_TO] == run[col.N_SAMPLES] and run[col.STEP_TO] == run[col.N_STEPS]:
         for p in range(first_p, last_p):
-            count_spikes(sources, run, p + 1)
+            call(run[col.COUNT_AT], (sources.ctypes.data, run.ctypes.data, p + 1))
 
 
-@compiled
-def count_spikes(sources, run, q):
+def _count(sources_at, run_at, q):
     """Write where the events of every step of source q begin, and how many there are."""
+    sources, run = source_table(sources_at), run_table(run_at)
     total, words, rows = np.int64(0), sources[q, col.WORDS], sources[q, col.LIST_ROWS_AT]
     vec.write_int64(rows, 0, 0)
     for sample in range(run[col.N_SAMPLES]):
@@ -98,6 +98,10 @@ def count_spikes(sources, run, q):
                 total += vec.count_bits(vec.read_uint64(spikes, k))
             vec.write_int64(rows, sample * run[col.N_STEPS] + t + 1, total)
     sources[q, col.COUNT] = total
+    return 0
+
+
+COUNT = Apart(_count)
 
 
 @compiled

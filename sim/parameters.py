@@ -41,6 +41,8 @@ class Parameters(NamedTuple):
         Which words of the state ``u`` and ``v`` are.
     silent : list of int
         Parameters of the places that no neuron stands at.
+    limits : (bias, threshold) of (n,) arrays, or nothing
+        Of CUBA neurons.
     """
 
     words: list[AnyArray]
@@ -48,6 +50,7 @@ class Parameters(NamedTuple):
     options: tuple[int, ...] = ()
     probes: tuple[int, int] = (0, 1)
     silent: tuple[int, ...] = ()
+    limits: tuple[AnyArray, ...] = ()
 
 
 def parameters_of(registers: NeuronRegisters) -> Parameters:
@@ -79,7 +82,7 @@ def _cuba(r: CubaRegisters) -> Parameters:
     threshold = r.vth << STATE_SHIFT if r.spiking else np.full(r.n, NEVER)
     bias = bias_value(r.bias_mant, r.bias_exp)
     keeps = [_float_bits(FULL - 1 - r.du), _float_bits(FULL - r.dv)]
-    return Parameters([*keeps, bias, threshold], _zeros(r, 2), silent=(0, 0, 0, NEVER))
+    return Parameters(keeps, _zeros(r, 2), limits=(bias, threshold))
 
 
 def _adaptive(r: AdaptiveRegisters, first: list[AnyArray]) -> Parameters:

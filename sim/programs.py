@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hetlava.arrays import Int64
 from hetlava.sim import columns as col
-from hetlava.sim import listing, stepping
+from hetlava.sim import kernels, listing, stepping
 from hetlava.sim.adding import ADDERS
 from hetlava.sim.parameters import CUBA, XYLO
 from hetlava.sim.wiring import Group
@@ -17,8 +17,10 @@ def attach(
 
     ``sized`` are the sources whose messages may have sizes.
     """
+    run[col.SETTLE_AT], run[col.COUNT_AT] = stepping.SETTLE.address, listing.COUNT.address
     for group in groups:
         if group.is_plain:
+            run[col.MANY_AT] = kernels.MANY.address
             continue
         for p in range(group.first, group.last):
             sources[p + 1, col.ADVANCE_AT] = _advance(int(sources[p + 1, col.MODEL]))
@@ -30,15 +32,12 @@ def attach(
                 wires[w, col.ADD_AT] = spikes.address
                 if wires[w, col.MESSAGES] and sized[q]:
                     wires[w, col.ADD_SIZED_AT] = messages.address
-        run[col.SETTLE_AT] = stepping.SETTLE.address
     if any(group.apart for group in groups):
         run[col.LISTEN_AT] = listing.LISTEN.address
 
 
 def _advance(model: int) -> int:
     if model == CUBA:
-        from hetlava.sim import kernels
-
         return kernels.ADVANCE.address
     from hetlava.sim import model_kernels
 

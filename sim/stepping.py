@@ -8,8 +8,8 @@ import numpy as np
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import call, run_table, source_table
-from hetlava.sim.compiling import Apart, called, compiled, inlined
-from hetlava.sim.listing import BYTES, spikes_row
+from hetlava.sim.compiling import Apart, compiled, inlined
+from hetlava.sim.listing import BYTES, count, spikes_row
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD
 from hetlava.sim.vectors import HALF
@@ -24,15 +24,16 @@ def run_layer(sources, wires, run, p):
     for first in range(0, size, chunk):
         n = min(chunk, size - first)
         for sample in range(run[col.SAMPLE_FROM], run[col.SAMPLE_TO]):
-            _settle(sources, run, p, first, n, sample, False)
+            settle(sources, run, p, first, n, sample, False)
             for t in range(run[col.STEP_FROM], run[col.STEP_TO]):
                 if vec.read_uint8(run[col.STOP_AT], 0):
                     break
                 if _resets(sources, run, p, t):
-                    _settle(sources, run, p, first, n, sample, True)
+                    settle(sources, run, p, first, n, sample, True)
                 _advance(sources, wires, run, p, first, n, sample, t)
     if vec.CAN_ROUND:
         vec.round_to(np.int32(vec.TO_NEAREST))
+    count(sources, run, p, p + 1)
 
 
 @compiled
@@ -42,7 +43,7 @@ def run_loop(sources, wires, run, first_p, last_p):
         vec.round_to(np.int32(vec.TO_ZERO))
     for sample in range(run[col.N_SAMPLES]):
         for p in range(first_p, last_p):
-            _settle(sources, run, p, 0, sources[p + 1, col.SIZE], sample, False)
+            settle(sources, run, p, 0, sources[p + 1, col.SIZE], sample, False)
         for t in range(run[col.N_STEPS]):
             if vec.read_uint8(run[col.STOP_AT], 0):
                 break
@@ -50,12 +51,13 @@ def run_loop(sources, wires, run, first_p, last_p):
             for p in range(first_p, last_p):
                 size, chunk = sources[p + 1, col.SIZE], sources[p + 1, col.CHUNK]
                 if _resets(sources, run, p, t):
-                    _settle(sources, run, p, 0, size, sample, True)
+                    settle(sources, run, p, 0, size, sample, True)
                 for first in range(0, size, chunk):
                     n = min(chunk, size - first)
                     _advance(sources, wires, run, p, first, n, sample, t)
     if vec.CAN_ROUND:
         vec.round_to(np.int32(vec.TO_NEAREST))
+    count(sources, run, first_p, last_p)
 
 
 @inlined
@@ -66,12 +68,20 @@ def _advance(sources, wires, run, p, first, n, sample, t):
     if run[col.STEPS_BEFORE] + t < sources[p + 1, col.START]:
         loop = run[col.WAIT_AT]
     call(loop, tables + (p, first, n, sample, t))
+    record(sources, wires, run, p, first, n, sample, t)
+
+
+@inlined
+def record(sources, wires, run, p, first, n, sample, t):
+    """Copy what is recorded of the state after a step, if anything is."""
     if sources[p + 1, col.U_AT] or sources[p + 1, col.V_AT]:
+        tables = sources.ctypes.data, wires.ctypes.data, run.ctypes.data
         call(run[col.RECORD_AT], tables + (p, first, n, sample, t))
 
 
 @inlined
-def _settle(sources, run, p, first, n, sample, anew):
+def settle(sources, run, p, first, n, sample, anew):
+    """Make ready for the steps of this call, or return to rest; put down if currents are tame."""
     where = p, first, n, sample, np.int64(anew)
     call(run[col.SETTLE_AT], (sources.ctypes.data, run.ctypes.data, *where))
 
@@ -92,28 +102,15 @@ def state_of(sources, run, p, first, sample):
     return run[col.STATE_AT] + WORD * word
 
 
-@called
-def settle(sources, run, p, first, n, sample):
-    """Set the state to rest at the start of a run; return whether the currents are in range."""
-    if run[col.FRESH] and run[col.STEP_FROM] == 0:
-        return _rest(sources, run, p, first, n, sample)
-    state = state_of(sources, run, p, first, sample)
-    for k in range(n):
-        u = vec.read_int32(state, k)
-        if u > HALF or u < -HALF:
-            return False
-    return vec.CAN_ROUND
-
-
 @inlined
 def _resets(sources, run, p, t):
     every = sources[p + 1, col.RESET_EVERY]
     return every > 0 and (run[col.STEPS_BEFORE] + t + 1) % every == sources[p + 1, col.RESET_AT]
 
 
-@called
+@inlined
 def _rest(sources, run, p, first, n, sample):
-    """Set the state to rest; all currents are in range then."""
+    """Set the state to rest."""
     state, size = state_of(sources, run, p, first, sample), sources[p + 1, col.SIZE]
     for slot in range(sources[p + 1, col.SLOTS]):
         to = state + WORD * slot * size
@@ -123,15 +120,18 @@ def _rest(sources, run, p, first, n, sample):
                 vec.write_int32(to, k, vec.read_int32(rest, k))
         else:
             vec.clear(to, WORD * n)
-    return vec.CAN_ROUND
 
 
-def _settle_apart(sources_at, run_at, p, first, n, sample, anew):
-    sources, run = source_table(sources_at), run_table(run_at)
-    if anew:
-        sources[p + 1, col.TAME] = _rest(sources, run, p, first, n, sample)
+def _settle(sources_at, run_at, p, first, n, sample, anew):
+    sources, run, tame = source_table(sources_at), run_table(run_at), vec.CAN_ROUND
+    if anew or (run[col.FRESH] and run[col.STEP_FROM] == 0):
+        _rest(sources, run, p, first, n, sample)
     else:
-        sources[p + 1, col.TAME] = settle(sources, run, p, first, n, sample)
+        state = state_of(sources, run, p, first, sample)
+        for k in range(n):
+            u = vec.read_int32(state, k)
+            tame &= -HALF <= u <= HALF
+    sources[p + 1, col.TAME] = tame
     return 0
 
 
@@ -147,9 +147,8 @@ def _wait(sources_at, wires_at, run_at, p, first, n, sample, t):
     return 0
 
 
-@called
-def record_state(sources, run, p, first, n, sample, t):
-    """Copy what is recorded of the state after a step."""
+def _record(sources_at, wires_at, run_at, p, first, n, sample, t):
+    sources, run = source_table(sources_at), run_table(run_at)
     row = (run[col.FIRST_STEP] + t) * run[col.ALL_SAMPLES] + run[col.FIRST_SAMPLE] + sample
     state, words = state_of(sources, run, p, first, sample), WORD * sources[p + 1, col.SIZE]
     if sources[p + 1, col.U_AT]:
@@ -158,10 +157,6 @@ def record_state(sources, run, p, first, n, sample, t):
     if sources[p + 1, col.V_AT]:
         v = state + words * sources[p + 1, col.V_SLOT]
         _trace(sources, p, sources[p + 1, col.V_AT], row, v, first, n)
-
-
-def _record(sources_at, wires_at, run_at, p, first, n, sample, t):
-    record_state(source_table(sources_at), run_table(run_at), p, first, n, sample, t)
     return 0
 
 
@@ -178,4 +173,4 @@ def _trace(sources, p, to, row, state, first, n):
             vec.write_int32(at, first + k, vec.read_int32(state, k))
 
 
-SETTLE, WAIT, RECORD = Apart(_settle_apart), Apart(_wait), Apart(_record)
+SETTLE, WAIT, RECORD = Apart(_settle), Apart(_wait), Apart(_record)

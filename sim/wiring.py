@@ -15,7 +15,7 @@ from hetlava.sim import columns as col
 from hetlava.sim import storage
 from hetlava.sim.dense import Products
 from hetlava.sim.memory import require_memory
-from hetlava.sim.parameters import CUBA, MODELS, XYLO, parameters_of
+from hetlava.sim.parameters import CUBA, MODELS, NEVER, XYLO, parameters_of
 from hetlava.sim.placing import LANES, Place, padded, place
 from hetlava.sim.synapse_lists import listed_bytes
 from hetlava.sim.wires import Keeper, store, store_delays, store_in_order
@@ -254,6 +254,9 @@ def _populations(
         row[col.U_SLOT], row[col.V_SLOT] = made.probes
         row[col.OPTION : col.OPTION + len(made.options)] = made.options
         row[col.PARAMETERS_AT] = keep.address(_by_place(made.words, at, made.silent))
+        if made.limits:
+            limits = _limits(made.limits, at)
+            row[col.LIMITS_AT], row[col.LIMITS] = keep.address(limits), limits.shape[1]
         if any(map(np.any, made.rest)):
             rest.append(_by_place(made.rest, at, ()))
             row[col.REST_AT] = keep.address(rest[-1])
@@ -277,6 +280,16 @@ def _place(keep: Keeper, row: Int64, at: Place) -> None:
         neuron[at.where] = np.arange(len(at.where))
         row[col.WHERE_AT] = keep.address(at.where)
         row[col.NEURON_AT] = keep.address(neuron)
+
+
+def _limits(limits: Sequence[AnyArray], at: Place) -> Int:
+    """Return bias and threshold of every place, (2, size), or (2, 64) that serve all of them."""
+    first = np.array([[words[0]] for words in limits], np.int32)
+    same = all(np.all(words == words[0]) for words in limits)
+    # a place beyond the last neuron would have them too, and might fire
+    if same and (len(at.where) == at.size or not at.straight):
+        return np.repeat(first, LANES, axis=1)
+    return _by_place(limits, at, (0, NEVER))
 
 
 def _by_place(words: Sequence[AnyArray], at: Place, silent: Sequence[int]) -> Int:

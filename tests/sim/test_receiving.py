@@ -11,7 +11,10 @@ from hetlava.convolution import pooling
 from hetlava.events import from_dense
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.sim import columns as col
 from hetlava.sim import engine, reference
+from hetlava.sim.placing import LANES
+from hetlava.sim.wiring import lay_out
 from hetlava.synapses import DELAY_MAX
 
 PROBES = ("u", "v")
@@ -174,3 +177,28 @@ def test_kernels_at_full_scale_are_summed_as_by_the_reference(sign, random_convo
     )
     net = network(q.shape[1], [q])
     assert_engine_equals_reference(net, from_dense(np.ones((6, 1, q.shape[1]), bool)))
+
+
+@pytest.mark.parametrize("vth", [0, 7])
+def test_thresholds_equal_for_all_are_held_once_and_wake_nobody_beyond_the_edge(
+    random_convolution, vth
+):
+    rng = np.random.default_rng(3)
+    kernel = random_convolution(rng, "input", "p0")
+    net = network(kernel.shape[1], [kernel, dense(rng, "p0", "p1", (5, kernel.shape[0]))])
+    same = [replace(p, registers=replace(p.cuba, vth=np.full_like(p.cuba.vth, vth)))
+            for p in net.populations]  # fmt: skip
+    net = replace(net, populations=tuple(same))
+    assert lay_out(net).source_table[1, col.LIMITS] == LANES
+    inputs = from_dense(rng.random((20, 2, kernel.shape[1])) < 0.4)
+    assert assert_engine_equals_reference(net, inputs).spikes[0].n_events
+
+
+def test_a_bias_above_the_threshold_makes_nobody_fire_but_the_neuron():
+    wire = QuantisedProjection(source="input", target="p0", weights=np.zeros((1, 1), np.int16))
+    net = network(1, [wire])
+    word = net.populations[0].cuba
+    busy = replace(word, bias_mant=word.vth + np.int32(1), bias_exp=np.full(1, 6, np.int32))
+    net = replace(net, populations=(replace(net.populations[0], registers=busy),))
+    found = assert_engine_equals_reference(net, from_dense(np.zeros((9, 1, 1), bool)))
+    assert found.spikes[0].n_events == 9
