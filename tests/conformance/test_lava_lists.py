@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,14 @@ from hetlava.export import lava_graph
 from hetlava.export.lava_folder import program, write_folder
 from hetlava.export.lava_lists import SparsePart
 from hetlava.export.lava_synapses import lava_synapses
-from hetlava.neurons.cuba import CubaRegisters
-from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
+from hetlava.quantised import QuantisedNetwork
 from hetlava.sim import engine, reference
 from hetlava.sparse_synapses import QuantisedSparse, from_matrix
 from hetlava.synapses import QuantisedProjection
 
 pytestmark = pytest.mark.lava
 
+Draw = Callable[..., QuantisedNetwork]
 STEPS = 20
 
 
@@ -41,29 +42,15 @@ def lists(
     return from_matrix(matrix)
 
 
-def network(rng: np.random.Generator, *projections: QuantisedSparse) -> QuantisedNetwork:
-    words = {"du": (400, 3000), "dv": (50, 1000), "vth": (5, 60), "bias_mant": (-5, 20)}
-    return QuantisedNetwork(
-        chip="loihi2",
-        dt=1e-3,
-        n_inputs=projections[0].shape[1],
-        n_steps=STEPS,
-        populations=tuple(
-            QuantisedPopulation(
-                name=name,
-                registers=CubaRegisters(
-                    **{w: rng.integers(*ends, n).astype(np.int32) for w, ends in words.items()},
-                    bias_exp=np.full(n, 3, np.int32),
-                ),
-            )
-            for name, n in {q.target: q.shape[0] for q in projections}.items()
-        ),
-        projections=projections,
-        output=projections[-1].target,
-    )
+@pytest.fixture
+def draw(wired: Callable[..., QuantisedNetwork]) -> Draw:
+    """``draw(seed)`` gives a chain of lists, one of them a loop."""
+    return partial(drawn, wired)
 
 
-def draw(seed: int, *, late: bool = False, **fields: object) -> QuantisedNetwork:
+def drawn(
+    wired: Callable[..., QuantisedNetwork], seed: int, *, late: bool = False, **fields: object
+) -> QuantisedNetwork:
     rng = np.random.default_rng(seed)
     chain = [
         lists(rng, "input", "a", (9, 12), weight_exp=int(rng.integers(-3, 4)), **fields),
@@ -72,13 +59,13 @@ def draw(seed: int, *, late: bool = False, **fields: object) -> QuantisedNetwork
     ]
     if late:
         chain = [replace(q, delays=rng.integers(0, 6, q.shape[1]).astype(np.int16)) for q in chain]
-    return network(rng, *chain)
+    return wired(rng, chain)
 
 
 @pytest.mark.parametrize("bits", [0, 16])
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_lists_agree_with_lavas_sparse(seed: int, late: bool, bits: int) -> None:
+def test_lists_agree_with_lavas_sparse(seed: int, late: bool, bits: int, draw: Draw) -> None:
     rng, net = np.random.default_rng(seed), draw(seed, late=late, message_bits=bits)
     assert all(isinstance(lava_synapses(q).parts[0], SparsePart) for q in net.projections)
     x = rng.random((STEPS, 2, net.n_inputs)) < 0.3
@@ -94,7 +81,9 @@ def test_lists_agree_with_lavas_sparse(seed: int, late: bool, bits: int) -> None
     assert min(events.n_events for events in expected.spikes) > 10
 
 
-def test_a_process_for_every_level_agrees(few_levels: Callable[..., QuantisedNetwork]) -> None:
+def test_a_process_for_every_level_agrees(
+    few_levels: Callable[..., QuantisedNetwork], draw: Draw
+) -> None:
     rng = np.random.default_rng(3)
     net = few_levels(draw(3), rng)
     inputs = from_dense(rng.random((STEPS, 2, net.n_inputs)) < 0.3)
@@ -107,7 +96,7 @@ def test_a_process_for_every_level_agrees(few_levels: Callable[..., QuantisedNet
 @pytest.mark.parametrize("lif", ["vector", "levels"])
 def test_the_folder_runs_lists_with_lava_alone(
     lif: str, tmp_path: Path, lava_python: Path, few_levels: Callable[..., QuantisedNetwork],
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, draw: Draw,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("hetlava.export.net_storage.MAPPED_MIN", 2)  # weights in halves of bytes
     rng = np.random.default_rng(4)
@@ -122,6 +111,6 @@ def test_the_folder_runs_lists_with_lava_alone(
     assert done.stdout.endswith("spikes, 0 differences\n"), done.stderr
 
 
-def test_the_folder_refuses_late_lists() -> None:
+def test_the_folder_refuses_late_lists(draw: Draw) -> None:
     with pytest.raises(UnsupportedError, match="delays that Lava's own processes cannot hold"):
         program(draw(1, late=True))

@@ -11,8 +11,7 @@ from hetlava.events import Events, from_dense
 from hetlava.export import lava_graph
 from hetlava.export.lava_models import DensePart
 from hetlava.export.lava_synapses import ConvPart, lava_synapses
-from hetlava.neurons.cuba import CubaRegisters
-from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from hetlava.quantised import QuantisedNetwork, QuantisedProjection
 from hetlava.recording import Recording
 from hetlava.sim import engine, reference
 from hetlava.synapses import QuantisedSynapses
@@ -20,29 +19,8 @@ from hetlava.synapses import QuantisedSynapses
 pytestmark = pytest.mark.lava
 
 Convolution = Callable[..., QuantisedConvolution]
+Wired = Callable[..., QuantisedNetwork]
 STEPS = 20
-
-
-def network(rng: np.random.Generator, projections: list[QuantisedSynapses]) -> QuantisedNetwork:
-    words = {"du": (400, 3000), "dv": (50, 1000), "vth": (5, 60), "bias_mant": (-5, 20)}
-    return QuantisedNetwork(
-        chip="loihi2",
-        dt=1e-3,
-        n_inputs=projections[0].shape[1],
-        n_steps=STEPS,
-        populations=tuple(
-            QuantisedPopulation(
-                name=name,
-                registers=CubaRegisters(
-                    **{w: rng.integers(*ends, n).astype(np.int32) for w, ends in words.items()},
-                    bias_exp=np.full(n, 3, np.int32),
-                ),
-            )
-            for name, n in {q.target: q.shape[0] for q in projections}.items()
-        ),
-        projections=tuple(projections),
-        output=projections[-1].target,
-    )
 
 
 def late(rng: np.random.Generator, q: QuantisedSynapses, longest: int) -> QuantisedSynapses:
@@ -80,55 +58,57 @@ def a_conv(rng: np.random.Generator, draw: Convolution, **fields: object) -> Qua
 
 @pytest.mark.parametrize("lif", ["stock", "vector"])
 @pytest.mark.parametrize("seed", range(3))
-def test_kernels_agree(seed: int, lif: str, random_convolution: Convolution) -> None:
+def test_kernels_agree(seed: int, lif: str, random_convolution: Convolution, wired: Wired) -> None:
     rng = np.random.default_rng(seed)
     first = a_conv(rng, random_convolution)
     second = a_conv(
         rng, random_convolution, source="p0", target="p1", input_shape=first.output_shape
     )
     third = dense(rng, "p1", "p2", (4, second.shape[0]))
-    net = network(rng, [first, second, third])
+    net = wired(rng, [first, second, third])
     inputs = from_dense(rng.random((STEPS, 2, net.n_inputs)) < 0.3)
     assert_lava_agrees(net, inputs, lif)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1012))
-def test_many_kernels_agree(seed: int, random_convolution: Convolution) -> None:
+def test_many_kernels_agree(seed: int, random_convolution: Convolution, wired: Wired) -> None:
     rng = np.random.default_rng(seed)
     first = random_convolution(rng)
     second = random_convolution(rng, "p0", "p1", input_shape=first.output_shape)
     chain = [late(rng, q, 62) if rng.random() < 0.5 else q for q in (first, second)]
-    net = network(rng, chain)
+    net = wired(rng, chain)
     assert_lava_agrees(net, from_dense(rng.random((STEPS, 2, net.n_inputs)) < 0.3))
 
 
-def test_pools_between_kernels_agree(rng: np.random.Generator) -> None:
+def test_pools_between_kernels_agree(rng: np.random.Generator, wired: Wired) -> None:
     kernel = (2 * rng.integers(-60, 100, (4, 2, 3, 3))).astype(np.int16)
     conv = QuantisedConvolution(
         source="input", target="a", weights=kernel, input_shape=(2, 8, 6), padding=((1, 1), (1, 1))
     )
-    net = network(rng, [conv, pooling("a", "b", 70, (4, 8, 6), (2, 2))])
+    net = wired(rng, [conv, pooling("a", "b", 70, (4, 8, 6), (2, 2))])
     inputs = from_dense(rng.random((STEPS, 2, net.n_inputs)) < 0.3)
     recording = assert_lava_agrees(net, inputs)
     assert min(events.n_events for events in recording.spikes) > 100
 
 
 @pytest.mark.parametrize(("longest", "weight_exp"), [(3, 0), (62, 2), (5, -2)])
-def test_delays_of_matrices_agree(longest: int, weight_exp: int, rng: np.random.Generator) -> None:
+def test_delays_of_matrices_agree(
+    longest: int, weight_exp: int, rng: np.random.Generator, wired: Wired
+) -> None:
     chain = [
         dense(rng, "input", "a", (6, 5), weight_exp),
         dense(rng, "a", "a", (6, 6), weight_exp),
         dense(rng, "a", "b", (3, 6), weight_exp),
     ]
-    net = network(rng, [late(rng, q, longest) for q in chain])
+    net = wired(rng, [late(rng, q, longest) for q in chain])
     inputs = from_dense(rng.random((70 if longest > 9 else STEPS, 3, 5)) < 0.3)
     assert assert_lava_agrees(net, inputs).spikes[1].n_events > 10
     # where the exponent rounds, Lava's own process would round each delay by itself
     assert {lava_synapses(q).inside for q in net.projections} == {weight_exp >= 0}
 
 
-def test_delays_of_kernels_agree(rng: np.random.Generator) -> None:
+def test_delays_of_kernels_agree(rng: np.random.Generator, wired: Wired) -> None:
     first = kernel(2 * rng.integers(-60, 120, (3, 1, 3, 2)), stride=(1, 2))
     second = kernel(
         2 * rng.integers(-60, 120, (2, 3, 2, 2)),
@@ -136,7 +116,7 @@ def test_delays_of_kernels_agree(rng: np.random.Generator) -> None:
         target="b",
         input_shape=first.output_shape,
     )
-    net = network(rng, [late(rng, first, 4), late(rng, second, 7)])
+    net = wired(rng, [late(rng, first, 4), late(rng, second, 7)])
     inputs = from_dense(rng.random((STEPS, 3, net.n_inputs)) < 0.3)
     recording = assert_lava_agrees(net, inputs)
     assert min(events.n_events for events in recording.spikes) > 100
@@ -157,8 +137,10 @@ def kernel(weights: np.ndarray, **fields: object) -> QuantisedConvolution:
     ],
 )
 def test_what_conv_would_compute_otherwise_goes_through_its_matrix(
-    q: QuantisedConvolution, rng: np.random.Generator
+    q: QuantisedConvolution,
+    rng: np.random.Generator,
+    wired: Wired,
 ) -> None:
     assert isinstance(lava_synapses(q).parts[0], DensePart)
-    net = network(rng, [q])
+    net = wired(rng, [q])
     assert_lava_agrees(net, from_dense(rng.random((STEPS, 1, 30)) < 0.4))

@@ -13,10 +13,38 @@ from hetlava.events import Events, from_dense
 from hetlava.export.lava_import import netx as import_netx
 from hetlava.export.lava_runtime import shared, supervise
 from hetlava.export.net_hdf5 import netx_differences, read, write
-from hetlava.quantised import QuantisedNetwork
+from hetlava.neurons.cuba import CubaRegisters
+from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 
 Spikes = list[np.ndarray]
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
+
+
+@pytest.fixture
+def loops(random_network: RandomNetwork) -> tuple:
+    """A network of loops with an integrator as output, and a batch that makes it spike."""
+    return random_network(np.random.default_rng(0))
+
+
+@pytest.fixture(scope="session")
+def named() -> Callable[[str], QuantisedNetwork]:
+    """``named(name)`` has one population of one neuron, of this name."""
+    return one_neuron
+
+
+def one_neuron(name: str) -> QuantisedNetwork:
+    zeros = np.zeros(1, np.int32)
+    registers = CubaRegisters(**dict.fromkeys(("du", "dv", "vth", "bias_mant", "bias_exp"), zeros))
+    projection = QuantisedProjection(source="input", target=name, weights=np.ones((1, 1), np.int16))
+    return QuantisedNetwork(
+        chip="loihi2",
+        dt=1e-3,
+        n_inputs=1,
+        n_steps=2,
+        populations=(QuantisedPopulation(name=name, registers=registers),),
+        projections=(projection,),
+        output=name,
+    )
 
 
 @pytest.fixture
