@@ -15,7 +15,7 @@ from hetlava.sim import engine, reference
 
 pytestmark = pytest.mark.lava
 
-FAST = (0, 3, 4, 5, 15, 16)  # seeds of networks that spike; --slow has more
+FAST = (0, 4, 5, 15)  # seeds of networks that spike; --slow has more
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
 
@@ -78,7 +78,7 @@ def test_stock_neurons_of_one_level_each_agree(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("extreme", [False, True])
-@pytest.mark.parametrize("seed", range(2000, 2008))
+@pytest.mark.parametrize("seed", range(2000, 2005))
 def test_many_networks_of_levels_agree(
     seed: int,
     extreme: bool,
@@ -93,7 +93,7 @@ def test_many_networks_of_levels_agree(
 @pytest.mark.slow
 @pytest.mark.parametrize("lif", ["stock", "vector"])
 @pytest.mark.parametrize("extreme", [False, True])
-@pytest.mark.parametrize("seed", range(1000, 1015))
+@pytest.mark.parametrize("seed", range(1000, 1008))
 def test_many_random_networks_agree(
     seed: int, extreme: bool, lif: str, random_network: RandomNetwork
 ) -> None:
