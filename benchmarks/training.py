@@ -5,10 +5,12 @@
 A step is forward, loss, backward and Adam for 2312-512-512-10 neurons, 32 samples, 300 steps, 1 %
 of the inputs active, decays trained per neuron (SpikingJelly: one per layer, which is all that its
 PLIF has). lava-dl is compared with our layers in the chip's integers, the others, which compute in
-floating point, with ours in floating point. Every round times every system once, so that a busy
-moment hits all; the median counts. Time is that of the CPU over all threads unless ``--wall`` asks
-for the clock's. ``--memory`` runs each system in a process of its own and compares how far it grows
-from before its input is made. What is not installed is left out and said so.
+floating point, with ours in floating point. Every round times every system, so that a busy moment
+hits all; the median counts. The steps of a round follow each other as in training, as many as a
+second holds and at least one, on batches that are made beforehand. Time is that of the CPU over all
+threads unless ``--wall`` asks for the clock's. ``--memory`` runs each system in a process of its
+own and compares how far it grows from before its input is made. What is not installed is left out
+and said so.
 """
 
 import argparse
@@ -40,7 +42,9 @@ from hetlava.train.spike_rows import SpikeRows, rows_of_events
 
 SIZES = (2312, 512, 512, 10)
 PAIRS = tuple(zip(SIZES, SIZES[1:], strict=False))
-N_STEPS, BATCH, RATE, DT, LR = 300, 32, 0.01, 1e-3, 1e-3
+N_STEPS, BATCH, RATE, DT = 300, 32, 0.01, 1e-3
+LR = 1e-5  # small: what fires is to stay what it is
+TURN, MOST_STEPS = 1.0, 8  # [s] of steps of a system in a round, and how many at most
 # how many times our step theirs is to take at the least
 GOALS = {"lava-dl": 8, "norse": 10, "snntorch": 12, "SpikingJelly PLIF": 7}
 INTEGERS = ("hetlava, chip's integers", "lava-dl")
@@ -242,17 +246,23 @@ def measure(systems: dict[str, System], rounds: int, wall: bool) -> dict[str, An
     steps = {name: stepper(system) for name, system in systems.items()}
     times: dict[str, list[float]] = {name: [] for name in systems}
     activity: dict[str, list[float]] = {}
-    for lap in range(rounds + 1):
-        events = spikes(rng)
-        labels = torch.from_numpy(rng.integers(0, SIZES[-1], BATCH))
+    counts = dict.fromkeys(systems, 1)
+    for lap in range(-1, rounds + 1):
         for name, system in systems.items():
-            x = system.read(events)
+            batches = [_batch(system, rng) for _ in range(counts[name])]
             start = clock()
-            activity[name] = steps[name](x, labels)
-            if lap:  # the first compiles and warms up
-                times[name].append(clock() - start)
-            del x
+            for batch in batches:
+                activity[name] = steps[name](*batch)
+            took = (clock() - start) / len(batches)
+            if lap > 0:  # the first compiles, the second finds how many steps a turn has
+                times[name].append(took)
+            elif lap == 0:
+                counts[name] = min(MOST_STEPS, max(1, round(TURN / took)))
     return {n: {"seconds": median(t), "activity": activity[n]} for n, t in times.items()}
+
+
+def _batch(system: System, rng: np.random.Generator) -> tuple[Any, Tensor]:
+    return system.read(spikes(rng)), torch.from_numpy(rng.integers(0, SIZES[-1], BATCH))
 
 
 def growth(name: str) -> int:
@@ -267,12 +277,18 @@ def growth(name: str) -> int:
     before = resident()
     for _ in range(3):
         step(system.read(events), labels)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    return peak() - before
 
 
 def resident() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
+
+
+def peak() -> int:
+    """Return the most bytes this program held; ``getrusage`` counts what its parent held, too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def report(rows: dict[str, Any], what: str) -> Table:
