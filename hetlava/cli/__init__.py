@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from typing import NamedTuple
 
 import typer
 
@@ -13,22 +14,30 @@ HELP = (
     "Spiking networks with per-neuron time constants: trained, quantised, exported, run on a "
     "fixed-point simulator, and proved equal."
 )
-# name: module and function of every command
+
+
+class Command(NamedTuple):
+    """Where a command is, ``module.function`` of this package, and what the list says of it."""
+
+    place: str
+    said: str
+
+
 COMMANDS = {
-    "train": "train.train",
-    "export": "export.export",
-    "run": "run.run",
-    "verify": "verify.verify",
-    "doctor": "doctor.doctor",
-    "place": "place.place",
-    "inspect": "inspect.inspect",
-    "targets": "targets.targets",
-    "tune": "tune.tune",
-    "calibrate": "calibrate.calibrate",
-    "yield": "yield_.yields",
-    "experiment": "experiment.experiment",
-    "sweep": "sweep.sweep",
-    "import": "import_.import_",
+    "train": Command("train.train", "Train a spiking network."),
+    "export": Command("export.export", "Quantise a trained network for a chip."),
+    "run": Command("run.run", "Run a network over a data set."),
+    "verify": Command("verify.verify", "Prove parity: from floats to integers."),
+    "doctor": Command("doctor.doctor", "Say what is wrong with a network."),
+    "place": Command("place.place", "Put neurons on cores."),
+    "inspect": Command("inspect.inspect", "Print what is in a file or a data set."),
+    "targets": Command("targets.targets", "List what can run a network here."),
+    "tune": Command("tune.tune", "Train weights on for one chip or many."),
+    "calibrate": Command("calibrate.calibrate", "Calibrate a virtual chip."),
+    "yield": Command("yield_.yields", "Run networks on many dies."),
+    "experiment": Command("experiment.experiment", "Repeat a paper's comparison."),
+    "sweep": Command("sweep.sweep", "Train many configurations and seeds."),
+    "import": Command("import_.import_", "Read a network of another tool."),
 }
 WIDTH = 100  # columns of help, on a terminal that has them
 
@@ -45,9 +54,10 @@ def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
         context_settings={"max_content_width": WIDTH},
     )
     for name in names:
-        module, function = COMMANDS[name].split(".")
+        place, said = COMMANDS[name]
+        module, function = place.split(".")
         command = getattr(import_module(f"hetlava.cli.{module}"), function)
-        app.command(name, context_settings={"max_content_width": WIDTH})(command)
+        app.command(name, short_help=said, context_settings={"max_content_width": WIDTH})(command)
     return app
 
 
