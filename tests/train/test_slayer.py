@@ -200,7 +200,7 @@ def test_the_network_says_how_it_was_trained(bars):
         ({"lr": float("nan")}, "lr is nan"),
         ({"threshold": -4.0}, "threshold is -4 V in the mean, expected in"),
         ({"drop": 1.0}, "drop is 1.0"),
-        ({"learn_tau": "all"}, "neuron or layer or none"),
+        ({"learn_tau": "all"}, "neuron or channel or layer or none"),
         ({"device": "tpu"}, "auto or cpu or cuda"),
         ({"image": None}, "shift is 1, expected 0 without an image"),
         ({"threads": 0}, "threads is 0"),
