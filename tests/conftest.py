@@ -16,11 +16,7 @@ from hypothesis import settings
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
-from hetlava.neurons.adaptive import (
-    AdrfIzRegisters,
-    AdrfRegisters,
-    AlifRegisters,
-)
+from hetlava.neurons.adaptive import AdrfIzRegisters, AdrfRegisters, AlifRegisters
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.neurons.registers import NEURONS, NeuronRegisters
 from hetlava.neurons.resonate import ResonatorRegisters, RFIzhikevichRegisters, RFRegisters
@@ -31,6 +27,9 @@ from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedPr
 # the first example pays for imports and compiling, and the machine may be busy
 settings.register_profile("hetlava", deadline=None)
 settings.load_profile("hetlava")
+# a shell's background jobs ignore Ctrl-C, and so would every process that tests interrupt
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RandomNetwork = Callable[..., tuple[QuantisedNetwork, Events]]
 READOUTS = ("max-voltage", "mean-voltage", "last-voltage")
@@ -38,12 +37,6 @@ READOUTS = ("max-voltage", "mean-voltage", "last-voltage")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # a shell's background jobs ignore Ctrl-C, and so would every process that tests interrupt
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
