@@ -4,7 +4,6 @@
 
 import ctypes
 import time
-from functools import lru_cache
 
 import numpy as np
 
@@ -46,12 +45,6 @@ def _rest(prepared: Prepared, n_samples: int) -> Int:
         start = int(prepared.source_table[p + 1, col.STATE])
         state[:, start : start + rest.size] = rest.ravel()
     return state
-
-
-@lru_cache(maxsize=16)
-def _nowhere(n_rows: int) -> tuple[int, ...]:
-    """Return where rows without events lie."""
-    return tuple(map(address, nothing(n_rows)))
 
 
 def address(array: AnyArray | None) -> int:
@@ -212,7 +205,7 @@ class Block:
     def _attach_last(self) -> None:
         """Say where the events of the step before are."""
         if self.memory is None:
-            none = _nowhere(self.n_samples)
+            none = self._addresses(nothing(self.n_samples))  # and keep them while it runs
             self.wires[:, col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = none
             return
         for w, wire in enumerate(self.wires):

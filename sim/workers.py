@@ -6,7 +6,7 @@ hears it, and tells them to stop.
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import TypeVar
 
@@ -32,8 +32,10 @@ def in_threads(
     Where one raises, or the waiting is interrupted, ``stop`` is called, and the error is raised
     when no thread works any more.
     """
-    futures = [_pool(threads).submit(run, piece) for piece in work]
+    futures: list[Future[R]] = []
     try:
+        for piece in work:
+            futures.append(_pool(threads).submit(run, piece))
         return [future.result() for future in futures]
     except BaseException:
         if stop is not None:
