@@ -11,10 +11,10 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
+from threading import Lock
 from typing import Any, TypeVar
 
 import numba
@@ -67,15 +67,18 @@ class Apart:
     """
 
     def __init__(self, function: Callable[..., int]) -> None:
-        self._function = function
+        self._function, self._lock = function, Lock()
+        self._program: Any = None  # kept, or the memory at the address is given back
 
-    @cached_property
+    @property
     def address(self) -> int:
         """Where the program is."""
+        with self._lock:  # the threads of a run ask at once, and a second program would end one
+            if self._program is None:
+                self._program = self._compile()
         return int(self._program.address)
 
-    @cached_property
-    def _program(self) -> Any:  # kept, or the memory at the address is given back
+    def _compile(self) -> Any:
         word: Any = numba.types.intp
         words = (word,) * self._function.__code__.co_argcount
         made: Any = ccallback.CFunc(self._function, (words, word), locals={}, options=LOOSE)
