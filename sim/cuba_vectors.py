@@ -8,7 +8,7 @@ into ``(|x| >> 12) * keep + ((|x| & 4095) * keep >> 12)`` in 32 bits.
 # numba infers the types of these functions
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -68,10 +68,18 @@ def _wrap_any(b, x):
     return b.select(above, b.sub(x, turn), b.select(below, b.add(x, turn), x))
 
 
-def _saturate(b, x):
-    high, low = _ints(HALF - 1), _ints(1 - HALF)
-    x = b.select(b.icmp_signed("<", x, high), x, high)
+def _at_most(b, x):
+    high = _ints(HALF - 1)
+    return b.select(b.icmp_signed("<", x, high), x, high)
+
+
+def _at_least(b, x):
+    low = _ints(1 - HALF)
     return b.select(b.icmp_signed(">", x, low), x, low)
+
+
+def _as_it_is(b, x):
+    return x
 
 
 def _write_bits(b, masks, spikes):
@@ -81,19 +89,36 @@ def _write_bits(b, masks, spikes):
         b.store(b.bitcast(mask, kind), address(b, spikes, number(k), kind))
 
 
-def _advance(b, decay, wrap, slots, arriving):
+class _Rules(NamedTuple):
+    """How states decay and stay within their words, and whether there is a bias."""
+
+    decay: Any
+    wrap: Any
+    at_most: Any = _at_most
+    biased: bool = True
+
+
+# where nothing is known; where currents can leave their word by less than a turn; and where neither
+# they nor, upwards, voltages can, without bias
+ANY, TAME = _Rules(_decay_any, _wrap_any), _Rules(_decay_tame, _wrap_tame)
+CALM = _Rules(_decay_tame, _as_it_is, _as_it_is, biased=False)
+
+
+def _advance(b, rules, slots, arriving):
     """Bring a vector of neurons through a step; return which fired.
 
     ``slots`` are where u, v, keep_u, keep_v, bias and threshold are.
     """
     u_at, v_at, *parameters = slots
     keep_u, keep_v = (load(b, at, FLOATS) for at in parameters[:2])
-    bias, threshold = (load(b, at, INTS) for at in parameters[2:])
-    u = wrap(b, b.add(decay(b, load(b, u_at, INTS), keep_u), arriving))
+    bias_at, threshold_at = parameters[2:]
+    u = rules.wrap(b, b.add(rules.decay(b, load(b, u_at, INTS), keep_u), arriving))
     store(b, u, u_at)
-    v = decay(b, load(b, v_at, INTS), keep_v)
-    v = _saturate(b, b.add(b.add(v, bias), u))
-    fired = b.icmp_signed(">", v, threshold)
+    v = rules.decay(b, load(b, v_at, INTS), keep_v)
+    if rules.biased:
+        v = b.add(v, load(b, bias_at, INTS))
+    v = _at_least(b, rules.at_most(b, b.add(v, u)))
+    fired = b.icmp_signed(">", v, load(b, threshold_at, INTS))
     store(b, b.select(fired, _ints(0), v), v_at)
     return fired
 
@@ -125,7 +150,7 @@ class _Words:
         return [address(b, base, word, I32) for base, word in words]
 
 
-def _updater(decay, wrap):
+def _updater(rules):
     @intrinsic
     def update(context, n, neurons, drive, spikes):
         """Advance ``n`` neurons, a multiple of 64, by a step."""
@@ -137,7 +162,7 @@ def _updater(decay, wrap):
             masks = []
             for lane in range(0, 64, LANES):
                 arriving = load(b, address(b, drive, b.add(loop.i, number(lane)), I32), INTS)
-                masks.append(_advance(b, decay, wrap, words.slots(loop.i, lane), arriving))
+                masks.append(_advance(b, rules, words.slots(loop.i, lane), arriving))
             _write_bits(b, masks, b.add(spikes, b.lshr(loop.i, number(3))))
             loop.close([])
             return context.get_dummy_value()
@@ -147,40 +172,77 @@ def _updater(decay, wrap):
     return update
 
 
-update_tame = _updater(_decay_tame, _wrap_tame)
-update_any = _updater(_decay_any, _wrap_any)
+update_tame, update_any = _updater(TAME), _updater(ANY)
 
 
-def _with_rows(adds):
-    @intrinsic
-    def advance_rows(context, weights, events, start, stop, drive, shift, low, neurons, spikes):
-        """Sum at most 256 rows and advance the 64 neurons that they lead to, all while at hand.
-
-        What arrives is ``sum of bytes + low << shift``, and ``drive`` where it ``adds``. The
-        neurons are tame.
-        """
-
-        def generate(context, b, signature, arguments):
-            weights, events, start, stop, drive, shift, low, neurons, spikes = arguments
-            words = _Words(b, neurons)
-            parts = sums_of_rows(b, weights, events, start, stop, may_be_empty=not adds)
-            left, less, masks = repeated(b, shift, LANES), repeated(b, low, LANES), []
-            for lane in range(0, UNIT, LANES):
-                part, first = parts[2 * lane // UNIT], lane % (UNIT // 2)
-                order = ir.Constant(vector(I32, LANES), list(range(first, first + LANES)))
-                sums = b.zext(b.shuffle_vector(part, part, order), INTS)
-                arriving = b.shl(b.add(sums, less), left)
-                if adds:
-                    arriving = b.add(arriving, load(b, address(b, drive, number(lane), I32), INTS))
-                slots = words.slots(number(0), lane)
-                masks.append(_advance(b, _decay_tame, _wrap_tame, slots, arriving))
-            _write_bits(b, masks, spikes)
-            return context.get_dummy_value()
-
-        numbers: list[Any] = [*[types.intp] * 5, types.int32, types.int32, NEURONS, types.intp]
-        return types.void(*numbers), generate
-
-    return advance_rows
+def _update_with(b, rules, words, parts, left, less, drive, spikes):
+    """Advance 64 neurons by sums of bytes, and by ``drive`` unless that is None."""
+    masks = []
+    for lane in range(0, UNIT, LANES):
+        part, first = parts[2 * lane // UNIT], lane % (UNIT // 2)
+        order = ir.Constant(vector(I32, LANES), list(range(first, first + LANES)))
+        sums = b.zext(b.shuffle_vector(part, part, order), INTS)
+        arriving = b.shl(b.add(sums, less), left)
+        if drive is not None:
+            arriving = b.add(arriving, load(b, address(b, drive, number(lane), I32), INTS))
+        masks.append(_advance(b, rules, words.slots(number(0), lane), arriving))
+    _write_bits(b, masks, spikes)
 
 
-advance_rows, advance_more_rows = _with_rows(False), _with_rows(True)
+@intrinsic
+def advance_rows(context, calm, weights, events, start, stop, shift, low, neurons, spikes):
+    """Sum at most 256 rows and advance the 64 neurons that they lead to, all while at hand.
+
+    What arrives is ``sum of bytes + low << shift``. The neurons are tame, or even calm.
+    """
+
+    def generate(context, b, signature, arguments):
+        calm, weights, events, start, stop, shift, low, neurons, spikes = arguments
+        words = _Words(b, neurons)
+        parts = sums_of_rows(b, weights, events, start, stop, may_be_empty=True)
+        left, less = repeated(b, shift, LANES), repeated(b, low, LANES)
+        with b.if_else(calm) as (then, otherwise):
+            for block, rules in ((then, CALM), (otherwise, TAME)):
+                with block:
+                    _update_with(b, rules, words, parts, left, less, None, spikes)
+        return context.get_dummy_value()
+
+    numbers: list[Any] = [*[types.intp] * 4, types.int32, types.int32, NEURONS, types.intp]
+    return types.void(types.boolean, *numbers), generate
+
+
+@intrinsic
+def advance_more_rows(context, weights, events, start, stop, drive, shift, low, neurons, spikes):
+    """Do the same for tame neurons and at least one row, where ``drive`` arrives too."""
+
+    def generate(context, b, signature, arguments):
+        weights, events, start, stop, drive, shift, low, neurons, spikes = arguments
+        parts = sums_of_rows(b, weights, events, start, stop)
+        left, less = repeated(b, shift, LANES), repeated(b, low, LANES)
+        _update_with(b, TAME, _Words(b, neurons), parts, left, less, drive, spikes)
+        return context.get_dummy_value()
+
+    numbers: list[Any] = [*[types.intp] * 5, types.int32, types.int32, NEURONS, types.intp]
+    return types.void(*numbers), generate
+
+
+@intrinsic
+def largest_of_64(context, words):
+    """Return the largest magnitude of 64 words, none of which is -2**31."""
+
+    def generate(context, b, signature, arguments):
+        largest = None
+        for lane in range(0, UNIT, LANES):
+            x = load(b, address(b, arguments[0], number(lane), I32), INTS)
+            sign = b.ashr(x, _ints(31))
+            size = b.sub(b.xor(x, sign), sign)
+            if largest is not None:
+                size = b.select(b.icmp_signed(">", size, largest), size, largest)
+            largest = size
+        found = b.extract_element(largest, ir.Constant(I32, 0))
+        for k in range(1, LANES):
+            size = b.extract_element(largest, ir.Constant(I32, k))
+            found = b.select(b.icmp_signed(">", size, found), size, found)
+        return b.sext(found, I64)
+
+    return types.intp(types.intp), generate

@@ -5,12 +5,18 @@
 
 import numpy as np
 
-from hetlava.fixedpoint import STATE_SHIFT
+from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import call, run_table, source_table, wire_table
 from hetlava.sim.compiling import Apart, called, compiled, inlined
-from hetlava.sim.cuba_vectors import advance_more_rows, advance_rows, update_any, update_tame
+from hetlava.sim.cuba_vectors import (
+    advance_more_rows,
+    advance_rows,
+    largest_of_64,
+    update_any,
+    update_tame,
+)
 from hetlava.sim.listing import BYTES, count, spikes_row
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import AT_ONCE, WORD, receive, sum_rows
@@ -19,6 +25,7 @@ from hetlava.sim.vectors import HALF
 
 # sums below it bring no current further out than one turn
 BOUND = 2 * HALF >> STATE_SHIFT
+LOOK_EVERY = 16  # steps between looks at how large currents really are
 
 
 @compiled
@@ -38,6 +45,8 @@ def run_plain(sources, wires, run, p):
     up = np.int32(wires[w, col.EXPONENT] + STATE_SHIFT)
     low, most = wires[w, col.LOW], (BOUND - 1) // max(1, wires[w, col.PEAK])
     most >>= wires[w, col.EXPONENT]
+    calm_below, kept = sources[p + 1, col.OPTION], sources[p + 1, col.OPTION + 1]
+    most_by_one = wires[w, col.PEAK] << up
     stop_at, words, tile = run[col.STOP_AT], sources[p + 1, col.WORDS], LANES * n_pre
     lines, last = -(-n_pre // max(1, run[col.STEP_TO] - from_t)), run[col.SAMPLE_TO] - 1
     for first in range(0, size, LANES):
@@ -45,7 +54,7 @@ def run_plain(sources, wires, run, p):
         ahead, ahead_stop = weights + tile, weights + min(2, (size - first) // LANES) * tile
         for sample in range(run[col.SAMPLE_FROM], run[col.SAMPLE_TO]):
             settle(sources, run, p, first, LANES, sample, False)
-            tame = sources[p + 1, col.TAME] != 0
+            tame, reach = sources[p + 1, col.TAME] != 0, np.int64(HALF)
             neurons = _neurons(sources, run, p, first, sample)
             spikes = spikes_row(sources, run, p + 1, sample, from_t) + BYTES * (first // LANES)
             sums = wires[w, col.SUMS_AT] + WORD * first
@@ -57,6 +66,9 @@ def run_plain(sources, wires, run, p):
                 if sample == last:
                     ahead = _ask_for(ahead, ahead_stop, lines)
                 tame &= stop - start <= most
+                if t % LOOK_EVERY == 0:  # what follows is an estimate, and grows
+                    reach = largest_of_64(neurons[0])
+                reach = (reach * kept >> DECAY_BITS) + 1 + (stop - start) * most_by_one
                 if wires[w, col.SUMS_AT]:
                     vec.clear(drive, WORD * LANES)
                     vec.add_floor(drive, sums, LANES, np.int32(0), up)
@@ -64,8 +76,8 @@ def run_plain(sources, wires, run, p):
                     _update(tame, LANES, neurons, drive, spikes)
                 else:
                     _sum_and_update(
-                        run, tame, weights, n_pre, here, start, stop, drive, by, low,
-                        neurons, spikes,
+                        run, tame, reach < calm_below, weights, n_pre, here, start, stop, drive,
+                        by, low, neurons, spikes,
                     )  # fmt: skip
                 record(sources, wires, run, p, first, LANES, sample, t)
                 if vec.read_uint8(stop_at, 0):
@@ -91,12 +103,12 @@ def _ask_for(ahead, stop, lines):
 
 @inlined
 def _sum_and_update(
-    run, tame, weights, n_pre, events, start, stop, drive, by, low, neurons, spikes
+    run, tame, calm, weights, n_pre, events, start, stop, drive, by, low, neurons, spikes
 ):
     """Bring 64 neurons through a step."""
     if tame and stop - start <= AT_ONCE:
         less = np.int32(low * (stop - start))
-        advance_rows(weights, events, start, stop, drive, by, less, neurons, spikes)
+        advance_rows(calm, weights, events, start, stop, by, less, neurons, spikes)
     else:
         which = np.int64(tame), weights, n_pre, events, start, stop, drive
         call(run[col.MANY_AT], (*which, np.int64(by), low, *neurons, spikes))

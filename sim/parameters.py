@@ -82,7 +82,16 @@ def _cuba(r: CubaRegisters) -> Parameters:
     threshold = r.vth << STATE_SHIFT if r.spiking else np.full(r.n, NEVER)
     bias = bias_value(r.bias_mant, r.bias_exp)
     keeps = [_float_bits(FULL - 1 - r.du), _float_bits(FULL - r.dv)]
-    return Parameters(keeps, _zeros(r, 2), limits=(bias, threshold))
+    return Parameters(keeps, _zeros(r, 2), _calm(r, bias, threshold), limits=(bias, threshold))
+
+
+def _calm(r: CubaRegisters, bias: AnyArray, threshold: AnyArray) -> tuple[int, int]:
+    """Return below which currents no voltage leaves its word upwards, and how much they keep.
+
+    After a step a voltage is not above the threshold. With a bias no currents are that small.
+    """
+    most = 0 if np.any(bias) else (1 << (STATE_BITS - 1)) - 1 - int(threshold.max(initial=0))
+    return most, FULL - 1 - int(r.du.min())
 
 
 def _adaptive(r: AdaptiveRegisters, first: list[AnyArray]) -> Parameters:
