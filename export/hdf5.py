@@ -14,7 +14,7 @@ from hetlava.arrays import AnyArray
 from hetlava.errors import DataError, FormatError, HetlavaError
 from hetlava.export import hdf5_image
 from hetlava.export.hdf5_text import read_text, read_texts
-from hetlava.files import replacing
+from hetlava.files import replacing, to_read
 
 # from 1.10 on HDF5 guards its own structures by checksums; every lava-dl reads it
 LIBRARY = ("v110", "v110")
@@ -205,8 +205,7 @@ def opened(path: Path) -> Iterator[Group]:
     FormatError
         If it is empty or no HDF5, or damaged where it is read.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    to_read(path)
     try:
         with path.open("rb") as file:
             size = file.seek(0, io.SEEK_END)

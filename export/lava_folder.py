@@ -6,6 +6,7 @@ lava-nc, numpy and h5py only, on Python 3.10 too, and ``sample.npz`` has an inpu
 
 import ast
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
@@ -28,6 +29,7 @@ from hetlava.neurons.sigma_delta import SigmaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.recording import Recording
 from hetlava.sim import reference
+from hetlava.sim.memory import require_memory
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
@@ -169,8 +171,14 @@ def random_inputs(net: QuantisedNetwork, rng: np.random.Generator, n_samples: in
     """Return random spikes, the sparsest of a few rates for which the network spikes at all.
 
     Where graded messages are heard they have random sizes of either sign, of 8 bits at most.
+
+    Raises
+    ------
+    UnsupportedError
+        If memory does not hold so many samples.
     """
     shape = (net.n_steps, n_samples, net.n_inputs)
+    require_memory(2 * 8 * math.prod(shape), f"random input of {n_samples} samples")
     draws = rng.random(shape)
     bits = [q.message_bits for q in net.projections if q.source == INPUT and q.message_bits]
     high = 1 << min([GRADED_BITS, *bits])

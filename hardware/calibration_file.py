@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from hetlava.errors import DataError, FormatError
-from hetlava.files import replacing
+from hetlava.errors import FormatError
+from hetlava.files import replacing, to_read
 from hetlava.hardware.calibration import Calibration, Found
 from hetlava.hardware.virtual_chip import CODE_MAX, KNOBS, RANGES
 
@@ -46,8 +46,7 @@ def read_calibration(path: Path) -> Calibration:
     """
     import h5py
 
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    to_read(path)
     try:
         with h5py.File(path, "r") as file:
             if file.attrs["format"] != FORMAT:

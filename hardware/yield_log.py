@@ -12,7 +12,7 @@ import numpy as np
 from hetlava.arrays import Int64
 from hetlava.errors import DataError, FormatError, ValidationError
 from hetlava.events import Events
-from hetlava.files import replacing
+from hetlava.files import replacing, to_write
 from hetlava.hardware.yields import Dies, Outcome
 from hetlava.network import Network
 
@@ -36,9 +36,8 @@ class YieldLog:
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         self.path = path
+        to_write(path)
         self.done = _read(path, fingerprint) if path.exists() else ()
-        if not path.parent.is_dir():
-            raise DataError(f"{path}: the folder {path.parent} does not exist; make it first")
         lines = [{"run": fingerprint}, *(o._asdict() for o in self.done)]
         # written anew: the line that a killed run left half-written goes
         with replacing(path) as temporary:

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from hetlava.chip_spec import MEANINGS, ChipSpec, Source, Status, contradictions
 from hetlava.chips import CHIPS, OTHERS, chip
 from hetlava.errors import DataError, FormatError, ValidationError
+from hetlava.files import to_read
 from hetlava.fixedpoint import MESSAGE_BITS_MAX
 
 SIZE_MAX = 1 << 20  # [byte] of a file
@@ -49,8 +50,7 @@ def read_chip(path: Path) -> ChipSpec:
     ValidationError
         If limits are missing, unknown, of the wrong type or contradict each other: all of it.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    to_read(path)
     try:
         if path.stat().st_size > SIZE_MAX:
             raise FormatError(f"{path}: has more than the {SIZE_MAX} bytes of a chip's table")

@@ -1,11 +1,60 @@
 """Files and folders that are written whole or not at all."""
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 from hetlava.errors import DataError, HetlavaError
+
+
+def to_read(path: Path) -> Path:
+    """Return the path of a file that is there.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it is a folder, a device or a pipe.
+    """
+    try:
+        if path.is_file():
+            return path
+        what = "is a folder; name a file" if path.is_dir() else "is no file"
+        why = what if path.exists() else "no such file"
+    except OSError as error:  # a name that is too long, a folder that may not be searched
+        why = error.strerror or str(error)
+    raise DataError(f"{path}: {why}")
+
+
+def to_write(path: Path) -> Path:
+    """Return where a file of that name goes: where links lead, and never over what is no file.
+
+    Raises
+    ------
+    DataError
+        If it is a folder, a device or a pipe, or the folder around it is missing or read-only.
+    """
+    try:
+        place = path.resolve()
+        why = _why_not_written(place)
+    except (OSError, RuntimeError) as error:  # too long, or links in a circle
+        why = str(getattr(error, "strerror", "") or error)
+    if why:
+        raise DataError(f"{path}: {why}")
+    return place
+
+
+def _why_not_written(place: Path) -> str:
+    if place.is_dir():
+        return "is a folder; name a file"
+    if place.exists() and not place.is_file():
+        return "is a device or a pipe, which no file takes the place of"
+    if not place.parent.is_dir():
+        return f"the folder {place.parent} does not exist; make it first"
+    if not os.access(place.parent, os.W_OK):
+        return f"the folder {place.parent} may not be written"
+    return ""
 
 
 @contextmanager
@@ -17,19 +66,18 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     DataError
-        If the folder is missing, or the disk refuses (full, read-only).
+        As :func:`to_write`, or if the disk refuses (full, read-only).
     """
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder {path.parent} does not exist; make it first")
+    place = to_write(path)
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with NamedTemporaryFile(dir=place.parent, prefix=".hetlava.", delete=False) as file:
             temporary = Path(file.name)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     try:
         yield temporary
         temporary.chmod(0o644)
-        temporary.replace(path)
+        temporary.replace(place)
     except HetlavaError:
         raise
     except OSError as error:

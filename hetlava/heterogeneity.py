@@ -27,6 +27,7 @@ from hetlava.distributions import (
     Uniform,
 )
 from hetlava.errors import ValidationError
+from hetlava.files import to_read
 from hetlava.listed_values import VALUES_MAX, Double, Empirical
 from hetlava.quantities import QUANTITIES, Quantity, Unit
 from hetlava.units import parse_number
@@ -187,9 +188,7 @@ def _with_values_of_file(rest: str, quantity: Quantity) -> str:
     name, comma, others = rest.partition(",")
     if not name.strip().endswith((".csv", ".txt")):
         return rest
-    path = Path(name.strip())
-    if not path.is_file():
-        raise ValidationError(f"{path}: no such file")
+    path = to_read(Path(name.strip()))
     with path.open(encoding="utf-8", errors="replace") as file:
         lines = [line.strip() for line in file.readlines(LINE * VALUES_MAX) if line.strip()]
     for number, line in enumerate(lines, 1):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hetlava.errors import DataError, ValidationError
-from hetlava.files import replacing
+from hetlava.files import replacing, to_write
 from hetlava.network import Plain
 from hetlava.recording import Recording, join
 from hetlava.recording_file import read_recording, write_recording
@@ -36,10 +36,11 @@ class PartialRun:
     ValidationError
         If there are blocks of another run; the message says what differs.
     DataError
-        If the folder cannot be made.
+        If the folder cannot be made, or no file of the name ``out`` can be written.
     """
 
     def __init__(self, out: Path, identity: Identity, *, resume: bool) -> None:
+        to_write(out)
         self.out = out
         self.folder = out.with_name(f"{out.name}.partial")
         if resume and (self.folder / IDENTITY).is_file():

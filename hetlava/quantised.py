@@ -17,6 +17,7 @@ from hetlava.synapses import QuantisedProjection as QuantisedProjection
 from hetlava.synapses import QuantisedSynapses
 
 CHIP_TABLE = "chip"  # where the provenance carries the limits of a chip that is not listed
+STEPS_MAX = (1 << 31) - 1  # more than anyone runs, and a word of 32 bits
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,13 +50,12 @@ class QuantisedPopulation(ArrayRecord):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.reset_interval < 0 or self.reset_offset < 0:
-            raise ValidationError(
-                f"population {self.name!r}: reset_interval {self.reset_interval} and reset_offset "
-                f"{self.reset_offset}, expected at least 0"
-            )
-        if self.start < 0:
-            raise ValidationError(f"population {self.name!r}: start {self.start} is below 0")
+        for name in ("reset_interval", "reset_offset", "start"):
+            steps = getattr(self, name)
+            if not 0 <= steps <= STEPS_MAX:
+                raise ValidationError(
+                    f"population {self.name!r}: {name} is {steps}, expected 0 to {STEPS_MAX} steps"
+                )
 
     @property
     def cuba(self) -> CubaRegisters:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from hetlava.arrays import AnyArray
-from hetlava.errors import DataError, FormatError
+from hetlava.errors import FormatError
 from hetlava.events import Events
-from hetlava.files import replacing
+from hetlava.files import replacing, to_read
 from hetlava.recording import PROBES, Recording
 
 FORMAT = "hetlava recording 1"
@@ -62,8 +62,7 @@ def read_recording(path: Path) -> Recording:
     FormatError
         If it is no recording, damaged, or declares arrays above the limit.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    to_read(path)
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())

@@ -31,7 +31,7 @@ class Simulator:
 
     Notes
     -----
-    Scores and synaptic operations are those of the chunk. Spikes in flight, refractory times and
+    Scores and synaptic operations are those of the chunk. Spikes in flight, refractory states and
     the phase of reset intervals go over from chunk to chunk.
     """
 

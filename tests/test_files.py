@@ -1,11 +1,12 @@
 """Files: written whole, or the old one stays and nothing else is left."""
 
 import errno
+import os
 
 import pytest
 
 from hetlava.errors import DataError, FormatError
-from hetlava.files import replacing
+from hetlava.files import replacing, to_read, to_write
 
 
 @pytest.fixture
@@ -64,7 +65,44 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_a_folder_in_the_way_is_named(tmp_path):
     (tmp_path / "model.net" / "full").mkdir(parents=True)
-    with pytest.raises(DataError, match="model.net: not written"):
-        with replacing(tmp_path / "model.net") as temporary:
-            temporary.write_text("new")
+    with pytest.raises(DataError, match="model.net: is a folder"):
+        with replacing(tmp_path / "model.net"):
+            pytest.fail("the block was entered")
     assert [p.name for p in tmp_path.iterdir()] == ["model.net"]
+
+
+def test_a_pipe_or_device_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe: is a device or a pipe"):
+        with replacing(tmp_path / "pipe"):
+            pytest.fail("the block was entered")
+    assert (tmp_path / "pipe").is_fifo()
+    with pytest.raises(DataError, match="pipe: is no file"):
+        to_read(tmp_path / "pipe")
+
+
+def test_a_link_stays_and_leads_to_the_new_file(path, tmp_path_factory):
+    link = tmp_path_factory.mktemp("links") / "link"
+    link.symlink_to(path)
+    with replacing(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink() and path.read_text() == "new" and alone(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "round/x"])
+def test_names_that_no_file_can_have_are_refused(tmp_path, name):
+    (tmp_path / "round").symlink_to("round")
+    for use in (to_write, to_read):
+        with pytest.raises(DataError, match=name):
+            use(tmp_path / name)
+
+
+def test_a_file_with_the_longest_name_is_written(tmp_path):
+    with replacing(tmp_path / ("x" * 255)) as temporary:
+        temporary.write_text("new")
+    assert [len(p.name) for p in tmp_path.iterdir()] == [255]
+
+
+def test_a_folder_is_not_read_as_a_file(tmp_path):
+    with pytest.raises(DataError, match="is a folder; name a file"):
+        to_read(tmp_path)

@@ -14,7 +14,7 @@ from hetlava.distributions import (
     Lognormal,
     Uniform,
 )
-from hetlava.errors import ValidationError
+from hetlava.errors import DataError, ValidationError
 from hetlava.heterogeneity import FAMILIES, mean_matched, parse
 from hetlava.listed_values import Double, Empirical
 
@@ -249,5 +249,5 @@ def test_a_file_of_times_is_refused_with_its_line(text, reason, tmp_path):
 
 
 def test_a_file_of_times_that_is_not_there_is_named():
-    with pytest.raises(ValidationError, match=r"nowhere.csv: no such file"):
+    with pytest.raises(DataError, match=r"nowhere.csv: no such file"):
         parse("empirical:nowhere.csv")

@@ -64,19 +64,31 @@ def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
 def main() -> None:
     """Run the command line; an error of the user's gets one message and exit code 2."""
     name, args = "".join(sys.argv[1:2]), sys.argv[2:]
+    if "" in sys.argv[1:]:  # as of a variable of the shell that is not set
+        _tell("an argument is empty; leave the option out to take its default")
+        sys.exit(2)
     try:
         if name in COMMANDS:  # the others need not be loaded
             make_app([name])(args, prog_name=f"hetlava {name}")
         else:
             make_app()(prog_name="hetlava")
     except HetlavaError as error:
-        from rich.console import Console
-
-        if not _is_told_by_another():
-            Console(stderr=True).print(
-                f"hetlava: {error}", style="red", markup=False, soft_wrap=True
-            )
+        _tell(str(error))
         sys.exit(2)
+    except OSError as error:  # a name that is too long, a folder that may not be searched
+        named = f"{error.filename}: " if error.filename else ""
+        _tell(f"{named}{error.strerror or error}")
+        sys.exit(2)
+    except MemoryError as error:
+        _tell(f"memory is full ({error or 'no more can be had'}); run fewer samples at a time")
+        sys.exit(2)
+
+
+def _tell(message: str) -> None:
+    from rich.console import Console
+
+    if not _is_told_by_another():
+        Console(stderr=True).print(f"hetlava: {message}", style="red", markup=False, soft_wrap=True)
 
 
 def _is_told_by_another() -> bool:

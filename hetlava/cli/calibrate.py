@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import MismatchSet, ModelFile
+from hetlava.cli.options import MismatchSet, ModelFile, writable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,13 +23,16 @@ def calibrate(
         str, typer.Option(help="What it was drawn from: a preset or a TOML file.")
     ] = "bss2-uncalibrated",
     mismatch_set: MismatchSet = None,
-    out: Annotated[Path | None, typer.Option(help="Default: MODEL.cal.h5.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: MODEL.cal.h5.", callback=writable)
+    ] = None,
 ) -> None:
     """Calibrate a chip for a network by traces and spikes; exit 1 if neurons failed."""
     from rich.console import Console
 
     from hetlava.chip_analog import BRAINSCALES2
-    from hetlava.errors import DataError, UnsupportedError
+    from hetlava.errors import UnsupportedError
+    from hetlava.files import to_write
     from hetlava.hardware.bss2_sim import within_ranges
     from hetlava.hardware.calibrated_die import chip_for, serial_of, targets_of
     from hetlava.hardware.calibration import calibrate as search
@@ -39,11 +42,10 @@ def calibrate(
 
     if target != "bss2-sim":
         raise UnsupportedError(f"target {target!r} has no converters; bss2-sim has")
-    path = out or model.with_name(f"{model.stem}.cal.h5")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder {path.parent} does not exist; make it first")
     drawn_from = find_mismatch(mismatch, mismatch_set or ())
     net, _ = within_ranges(read_model(model), BRAINSCALES2)
+    path = out or model.with_name(f"{model.stem}.cal.h5")
+    to_write(path)
     console = Console()
     with console.status("calibrating") as status:
         found = search(

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from hetlava.cli.net_files import NetOptions
-from hetlava.errors import DataError, FormatError
+from hetlava.errors import FormatError
+from hetlava.files import to_read
 from hetlava.network import Network
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
@@ -31,8 +32,7 @@ def read_any(path: Path, options: NetOptions) -> Network | QuantisedNetwork | Re
     FormatError
         If it is none of these.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    to_read(path)
     with path.open("rb") as file:
         head = file.read(8)
     if head == HDF5:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import AsNetx, Dt, NetFile, ReadOut, Steps
+from hetlava.cli.options import AsNetx, Dt, NetFile, ReadOut, Steps, writable
 
 if TYPE_CHECKING:
     from hetlava.doctor import Finding
@@ -18,7 +18,9 @@ def doctor(
         str | None,
         typer.Option(help="Chip or TOML file to judge by. Default: the one in the file."),
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the findings as JSON.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the findings as JSON.", callback=writable)
+    ] = None,
     dt: Dt = None,
     steps: Steps = None,
     readout: ReadOut = None,

@@ -117,6 +117,7 @@ def export(
     from hetlava.cli.net_files import NetOptions
     from hetlava.cli.rounding import Asked
     from hetlava.errors import ValidationError
+    from hetlava.files import to_write
     from hetlava.hardware.core_sharing import Sharing
     from hetlava.quantised import QuantisedNetwork, with_lists
     from hetlava.scaling import Precision
@@ -151,6 +152,8 @@ def export(
             "--data belongs to --format lava, --finetune, --codebook-weights and --make-up-leak"
         )
     spec = any_chip_to_round_for(target, chip)
+    if out is not None and format != "lava":
+        to_write(out)
     read = read_any(model, NetOptions(dt, steps, readout, as_netx))
     if format == "nir":
         _write_nir(model, read, out, asked == Asked() and not (target or chip or lists), console)

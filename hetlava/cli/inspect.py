@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hetlava.cli.net_files import NetOptions
-from hetlava.cli.options import AsNetx, Dt, ReadOut, Steps
+from hetlava.cli.options import AsNetx, Dt, ReadOut, Steps, writable
 
 MEASURED = "allen-tau"
 
@@ -33,7 +33,8 @@ def inspect(
     figure: Annotated[
         Path | None,
         typer.Option(
-            help="model.pt: a picture (PNG) of its neurons' parameters before and after training."
+            help="model.pt: a picture (PNG) of its neurons' parameters before and after training.",
+            callback=writable,
         ),
     ] = None,
 ) -> None:

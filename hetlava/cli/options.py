@@ -5,6 +5,22 @@ from typing import Annotated
 
 import typer
 
+
+def writable(path: Path | None) -> Path | None:
+    """Refuse, before hours of running, a file that cannot be written.
+
+    Raises
+    ------
+    DataError
+        As :func:`hetlava.files.to_write`.
+    """
+    if path is not None:
+        from hetlava.files import to_write
+
+        to_write(path)
+    return path
+
+
 ModelFile = Annotated[Path, typer.Argument(help="A trained network, model.pt.")]
 NetFile = Annotated[Path, typer.Argument(help="A quantised network, model.net.")]
 Dt = Annotated[

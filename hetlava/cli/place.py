@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hetlava.cli.options import NetFile
+from hetlava.cli.options import NetFile, writable
 
 
 def place(
@@ -22,7 +22,9 @@ def place(
         bool,
         typer.Option("--apart", help="One population to a core, as Lava's partitioner has it."),
     ] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the placement as JSON.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the placement as JSON.", callback=writable)
+    ] = None,
 ) -> None:
     """Put every neuron on a core: cores, how full they are, what binds, lower bounds."""
     from rich.console import Console

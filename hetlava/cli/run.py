@@ -34,6 +34,7 @@ from hetlava.cli.options import (
     Steps,
     Threads,
     Workers,
+    writable,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ if TYPE_CHECKING:
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", "--save", help="Write the recording, .npz; unfinished blocks lie beside it."
+        "--out",
+        "--save",
+        callback=writable,
+        help="Write the recording, .npz; unfinished blocks lie beside it.",
     ),
 ]
 Resume = Annotated[bool, typer.Option(help="Go on with the finished blocks beside --out.")]
@@ -79,7 +83,9 @@ Energy = Annotated[
     str | None,
     typer.Option(help="Estimate energy by the constants of: davies2018, loihi1-board, ..."),
 ]
-Json = Annotated[Path | None, typer.Option(help="Write what came of it as JSON.")]
+Json = Annotated[
+    Path | None, typer.Option(help="Write what came of it as JSON.", callback=writable)
+]
 
 
 def run(
@@ -150,6 +156,8 @@ def run(
     if ran is not None:
         show_estimate(ran.whole, ran.net, ran.labels, energy, json)
         return
+    if out is not None and out.resolve() == net.resolve():
+        raise ValidationError(f"--out {out} is the network; name another file")
     if resume and out is None:
         raise ValidationError("--resume goes on with blocks beside a file; name it with --out")
     if device is not None and (target or lava_python):

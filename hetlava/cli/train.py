@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hetlava.cli.options import writable
+
 if TYPE_CHECKING:
     from hetlava.network import Network
     from hetlava.train.config import TrainConfig
@@ -32,7 +34,9 @@ def train(
     norse: Annotated[
         str | None, typer.Option(help="Train the cells of norse on this data set.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the network goes.")] = Path("model.pt"),
+    out: Annotated[Path, typer.Option(help="Where the network goes.", callback=writable)] = Path(
+        "model.pt"
+    ),
     tau_mem: Annotated[
         str | None, typer.Option(help=f"Membrane time constants, drawn per neuron: {TAU}.")
     ] = None,
@@ -255,12 +259,9 @@ def _train(
     from hetlava.cli.training import fit_with_progress, summary, what_was_drawn
     from hetlava.datasets import load
     from hetlava.datasets.cache import Cache
-    from hetlava.errors import DataError
     from hetlava.train.distributed import joined
     from hetlava.train.model_file import write_model
 
-    if not out.parent.is_dir():
-        raise DataError(f"{out}: the folder {out.parent} does not exist; make it first")
     cache = None if cache_folder is None else Cache(cache_folder)
     recordings = load(config.dataset, "train", cache), load(config.dataset, "test", cache)
     checkpoint = out.with_name(out.name + ".ckpt")

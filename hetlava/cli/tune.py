@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import MismatchSet, ModelFile
+from hetlava.cli.options import MismatchSet, ModelFile, writable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,9 @@ def tune(
     ] = None,
     batch: Annotated[int, typer.Option(help="Samples per step of the optimiser.", min=1)] = 32,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn.", min=0)] = 0,
-    out: Annotated[Path | None, typer.Option(help="Default: MODEL.tuned.pt.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: MODEL.tuned.pt.", callback=writable)
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint, OUT.ckpt.")
     ] = False,
@@ -44,7 +46,7 @@ def tune(
     from rich.console import Console
 
     from hetlava.datasets import load
-    from hetlava.errors import DataError
+    from hetlava.files import to_write
     from hetlava.hardware.yields import Dies
     from hetlava.train.mismatch_tune import Tuning
     from hetlava.train.mismatch_tune import tune as train_on
@@ -53,8 +55,7 @@ def tune(
     dies = Dies(target=target, mismatch=mismatch, changes=tuple(mismatch_set or ()))
     net = read_model(model)
     path = out or model.with_name(f"{model.stem}.tuned.pt")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder {path.parent} does not exist; make it first")
+    to_write(path)
     dataset = data or str(net.metadata.get("dataset") or "digits")
     sets = load(dataset, "train"), load(dataset, "test")
     where = dies.found() if chip_seed is None else dies.at(chip_seed)

@@ -25,6 +25,7 @@ from hetlava.cli.options import (
     Target,
     Threads,
     WeightBits,
+    writable,
 )
 
 
@@ -57,9 +58,15 @@ def verify(
             "--net", help="Compare with this quantised network, as it was exported, instead."
         ),
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the comparison as JSON.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write the rungs as JUnit XML.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw the comparison, .png.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the comparison as JSON.", callback=writable)
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write the rungs as JUnit XML.", callback=writable)
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the comparison, .png.", callback=writable)
+    ] = None,
     dt: Dt = None,
     steps: Steps = None,
     readout: ReadOut = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hetlava.cli.options import Dask, Limit, MismatchSet, Split, Workers
+from hetlava.cli.options import Dask, Limit, MismatchSet, Split, Workers, writable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,16 +30,24 @@ def yields(
     ] = None,
     split: Split = "test",
     limit: Limit = None,
-    above: Annotated[float, typer.Option(help="Accuracy that a good die reaches [%].")] = 90.0,
+    above: Annotated[
+        float, typer.Option(help="Accuracy that a good die reaches [%].", min=0, max=100)
+    ] = 90.0,
     seed: Annotated[int, typer.Option(help="Seed of the noise of a trial.", min=0)] = 0,
     workers: Workers = 1,
     dask: Dask = None,
     log: Annotated[
         Path | None,
-        typer.Option(help="Keep finished dies here; the same command again skips them."),
+        typer.Option(
+            help="Keep finished dies here; the same command again skips them.", callback=writable
+        ),
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write all accuracies as JSON.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw the distributions, .png.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write all accuracies as JSON.", callback=writable)
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the distributions, .png.", callback=writable)
+    ] = None,
 ) -> None:
     """Run networks on many dies: percentiles of the accuracy, share of dies above a bound."""
     import numpy as np

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from hetlava.errors import DataError, FormatError, HetlavaError, ValidationError
-from hetlava.files import replacing
+from hetlava.files import replacing, to_read
 
 MAX_BYTES = 4 << 30  # a larger file is refused before it is read
 MAX_PICKLE_BYTES = 8 << 20  # the structure without the tensors
@@ -75,9 +75,7 @@ def read_torch(path: Path, kind: str, version: int) -> dict[str, Any]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if not path.is_file():
-            raise DataError(f"{path}: no such file")
-        size = path.stat().st_size
+        size = to_read(path).stat().st_size
         if size > MAX_BYTES:
             raise FormatError(f"{path}: {size} bytes, at most {MAX_BYTES} are read")
         return path.read_bytes()

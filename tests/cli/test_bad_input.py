@@ -1,5 +1,6 @@
 """Bad input on the command line: one message, exit code 2, nothing half-written."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -110,6 +111,57 @@ def test_a_pickle_bomb_does_not_go_off(hetlava, tmp_path):
 def test_an_output_folder_that_is_not_there(hetlava, model, tmp_path):
     outcome = hetlava("export", model, "--out", tmp_path / "no" / "model.net")
     assert_refused(outcome, "does not exist")
+
+
+@pytest.mark.parametrize("option", ["--out", "--json"])
+@pytest.mark.parametrize("name", ["", "folder", "pipe", "x" * 300, "nowhere/x"])
+def test_outputs_that_cannot_be_written_are_refused_before_anything_runs(
+    hetlava, net_file, monkeypatch, option, name
+):
+    folder = net_file.parent
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("hetlava.streaming.run_blocks", None)  # running would fail
+    (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe")
+    assert_refused(hetlava("run", net_file, option, name))
+    assert sorted(p.name for p in folder.iterdir()) == ["folder", "model.net", "pipe"]
+
+
+def test_an_empty_argument_is_not_taken_for_a_default(hetlava, model):
+    assert_refused(hetlava("export", model, "--chip", ""), "an argument is empty")
+    assert not model.with_suffix(".net").exists()
+
+
+def test_more_samples_than_memory_holds(hetlava, model):
+    outcome = hetlava("export", model, "--format", "lava", "--samples", 1 << 60)
+    assert_refused(outcome, "samples takes", "GiB are free")
+    assert [p.name for p in model.parent.iterdir()] == ["model.pt"]
+
+
+def test_a_bound_that_is_no_percentage(hetlava, model):
+    for above in ("nan", "-1", "101"):
+        assert_refused(hetlava("yield", model, "--above", above), "--above")
+
+
+def test_a_recording_does_not_take_the_place_of_its_network(hetlava, net_file):
+    before = net_file.read_bytes()
+    assert_refused(hetlava("run", net_file, "--out", net_file), "is the network")
+    assert net_file.read_bytes() == before
+
+
+def test_a_folder_in_place_of_a_file_is_called_one(hetlava, tmp_path):
+    for command in ("export", "run", "verify", "doctor", "place", "import", "calibrate", "tune"):
+        assert_refused(hetlava(command, tmp_path), f"{tmp_path.name}: is a folder")
+
+
+def test_a_name_that_no_file_can_have(hetlava):
+    for command in ("inspect", "export", "run", "verify", "doctor"):
+        assert_refused(hetlava(command, "x" * 300), "name too long")
+
+
+def test_more_steps_than_a_word_counts(hetlava, net_file):
+    outcome = hetlava("run", net_file, "--reset-interval", 1 << 64)
+    assert_refused(outcome, str(1 << 64), f"to {(1 << 31) - 1} steps")
 
 
 @pytest.mark.parametrize("text", ["gamma:-20ms,shape=3", "gamma:20,shape=3", "weibull:20ms"])

@@ -79,7 +79,7 @@ def test_neurons_that_start_late_are_at_rest_until_then():
     late = replace(net, populations=(replace(net.populations[0], start=3),))
     run = reference.run(late, pulse(), probes=("v",))
     assert run.v[0][:, 0, 0].tolist() == [0, 0, 0, 33, 0, 33]
-    with pytest.raises(ValidationError, match="'a': start -1 is below 0"):
+    with pytest.raises(ValidationError, match="'a': start is -1, expected 0 to"):
         replace(net.populations[0], start=-1)
 
 
