@@ -9,6 +9,8 @@ import numpy.typing as npt
 from hetlava.arrays import ArrayRecord, Bool, Int, Int64, cast_exactly
 from hetlava.errors import ValidationError
 
+SIZE_MAX = (1 << 31) - 1  # of samples, steps and neurons, each
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Events(ArrayRecord):
@@ -36,11 +38,10 @@ class Events(ArrayRecord):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_samples < 0 or self.n_steps < 1 or self.n_neurons < 1:
-            raise ValidationError(
-                f"events: {self.n_samples} samples of {self.n_steps} steps and {self.n_neurons} "
-                "neurons, expected at least 0, 1 and 1"
-            )
+        _check_sizes(self.n_samples, self.n_steps, self.n_neurons)
+        for name in ("indptr", "index"):
+            if not isinstance(getattr(self, name), np.ndarray):
+                raise ValidationError(f"events: {name} is no numpy array")
         rows = self.n_samples * self.n_steps
         if self.indptr.shape != (rows + 1,) or self.indptr.dtype != np.int64:
             raise ValidationError(
@@ -57,6 +58,8 @@ class Events(ArrayRecord):
             self._check_values(self.values)
 
     def _check_values(self, values: Int) -> None:
+        if not isinstance(values, np.ndarray):
+            raise ValidationError("events: values is no numpy array")
         if values.shape != self.index.shape or values.dtype != np.int32:
             raise ValidationError(
                 f"events: values of shape {values.shape} {values.dtype}, expected "
@@ -160,6 +163,15 @@ class Events(ArrayRecord):
         return np.ascontiguousarray(shaped.transpose(1, 0, 2))
 
 
+def _check_sizes(n_samples: int, n_steps: int, n_neurons: int) -> None:
+    sizes = ((n_samples, 0), (n_steps, 1), (n_neurons, 1))
+    if not all(isinstance(n, int | np.integer) and low <= n <= SIZE_MAX for n, low in sizes):
+        raise ValidationError(
+            f"events: {n_samples} samples of {n_steps} steps and {n_neurons} neurons, expected "
+            f"whole numbers of at least 0, 1 and 1, at most {SIZE_MAX}"
+        )
+
+
 def trusted(*, n_samples: int, n_steps: int, n_neurons: int, indptr: Int64, index: Int) -> Events:
     """Return events of 1 without looking at them: for what a simulator has just made in order.
 
@@ -182,6 +194,8 @@ def from_dense(spikes: npt.NDArray[np.generic]) -> Events:
     ValidationError
         If the shape is another, or a value is neither bool nor an integer of 32 bits.
     """
+    if not isinstance(spikes, np.ndarray):
+        raise ValidationError(f"spikes are of type {type(spikes).__name__}, expected a numpy array")
     if spikes.ndim != 3:
         raise ValidationError(
             f"spikes of shape {spikes.shape}, expected (n_steps, n_samples, n_neurons)"
@@ -203,12 +217,31 @@ def from_dense(spikes: npt.NDArray[np.generic]) -> Events:
 def from_coordinates(
     sample: Int64, step: Int64, neuron: Int64, *, n_samples: int, n_steps: int, n_neurons: int
 ) -> Events:
-    """Return the events at (sample, step, neuron); doubled ones count once, order is free."""
+    """Return the events at (sample, step, neuron); doubled ones count once, order is free.
+
+    Raises
+    ------
+    ValidationError
+        If these are not as many integers each, or one is outside of its range.
+    """
+    _check_sizes(n_samples, n_steps, n_neurons)
+    if not len({np.shape(x) for x in (sample, step, neuron)}) == 1 == np.ndim(sample):
+        raise ValidationError(
+            f"events: samples {np.shape(sample)}, steps {np.shape(step)} and neurons "
+            f"{np.shape(neuron)}, expected as many of each"
+        )
+    if n_samples * n_steps * n_neurons > np.iinfo(np.int64).max:
+        raise ValidationError(
+            f"events: {n_samples} samples of {n_steps} steps of {n_neurons} neurons are more places "
+            "than 64 bits count"
+        )
     for name, value, limit in (
         ("sample", sample, n_samples),
         ("step", step, n_steps),
         ("neuron", neuron, n_neurons),
     ):
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
+            raise ValidationError(f"events: {name} is no array of integers")
         if value.size and not 0 <= value.min() <= value.max() < limit:
             raise ValidationError(
                 f"events: {name} {value.min()} .. {value.max()} outside [0, {limit - 1}]"

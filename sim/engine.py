@@ -175,7 +175,7 @@ def thread_count(threads: int | None) -> int:
     Raises
     ------
     ValidationError
-        If it is below 1.
+        If it is below 1, or no whole number.
     """
     if threads is None:
         return (
@@ -183,6 +183,8 @@ def thread_count(threads: int | None) -> int:
             if hasattr(os, "sched_getaffinity")
             else os.cpu_count() or 1
         )
+    if not isinstance(threads, int):
+        raise ValidationError(f"threads is {threads!r}, expected a whole number")
     if threads < 1:
         raise ValidationError(f"threads is {threads}, expected at least 1")
     return threads

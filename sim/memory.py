@@ -30,6 +30,6 @@ def require_memory(n_bytes: int, what: str) -> None:
     free = free_bytes()
     if free is not None and n_bytes > free:
         raise UnsupportedError(
-            f"{what} takes {n_bytes / GIGA:.1f} GiB, {free / GIGA:.1f} GiB are free; "
-            "split the network or take a machine with more memory"
+            f"{what}: {n_bytes / GIGA:.1f} GiB, but {free / GIGA:.1f} GiB are free; "
+            "run less at a time or take a machine with more memory"
         )

@@ -1,5 +1,6 @@
 """From the outputs of blocks to a recording of the whole batch."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
@@ -11,6 +12,7 @@ from hetlava.events import Events, trusted
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import score
 from hetlava.sim import columns as col
+from hetlava.sim.memory import require_memory
 from hetlava.sim.trains import Output, Recorder, Train, nothing
 from hetlava.sim.wiring import Prepared
 
@@ -108,9 +110,18 @@ def _named(names: Sequence[str], traces: Sequence[Int | None]) -> dict[str, Int]
 def recorder_for(
     net: QuantisedNetwork, order: Sequence[str], inputs: Events, probes: Collection[str]
 ) -> Recorder:
-    """Return room for the traces that are probed, and for the voltage that the readout needs."""
+    """Return room for the traces that are probed, and for the voltage that the readout needs.
+
+    Raises
+    ------
+    UnsupportedError
+        If memory does not hold them.
+    """
     shape = (inputs.n_steps, inputs.n_samples)
     needs_v = net.readout != "spike-count"
+    if probes:
+        words = math.prod(shape) * sum(p.registers.n for p in net.populations) * len(set(probes))
+        require_memory(words * 4, f"the traces of {shape[1]} samples of {shape[0]} steps")
 
     def room(wanted: bool, name: str) -> Int | None:
         if not wanted:

@@ -133,6 +133,11 @@ def _receive(
 
 def check_run(n_inputs: int, inputs: Events, probes: Collection[str]) -> None:
     """Check that the input fits the network and the probes exist."""
+    if not isinstance(inputs, Events):
+        raise ValidationError(
+            f"the input is of type {type(inputs).__name__}, expected Events; "
+            "hetlava.events.from_dense makes them of an array"
+        )
     if inputs.n_neurons != n_inputs:
         raise ValidationError(
             f"the input has {inputs.n_neurons} channels, the network takes {n_inputs}"

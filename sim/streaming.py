@@ -43,8 +43,8 @@ class Simulator:
         probes: Collection[str] = (),
         threads: int | None = None,
     ) -> None:
-        if n_samples < 1:
-            raise ValidationError(f"n_samples is {n_samples}, expected at least 1")
+        if not isinstance(n_samples, int) or n_samples < 1:
+            raise ValidationError(f"n_samples is {n_samples!r}, expected at least 1")
         self.engine = net if isinstance(net, engine.Engine) else engine.prepare(net)
         self.n_samples, self.probes = n_samples, tuple(probes)
         self.threads = engine.thread_count(threads)

@@ -143,3 +143,45 @@ def test_values_fit_their_events() -> None:
         replace(events, values=np.ones(2, np.int32))
     with pytest.raises(ValidationError, match="a value of 0 is no event"):
         replace(events, values=np.zeros(3, np.int32))
+
+
+@pytest.mark.parametrize(
+    "sizes", [(-1, 2, 3), (1, 0, 3), (1, 2, np.nan), (1, 2.0, 3), ("1", 2, 3), (1, 2, 1 << 31)]
+)
+def test_sizes_that_are_no_numbers_of_things_are_refused(sizes):
+    names = ("n_samples", "n_steps", "n_neurons")
+    none = np.zeros(0, np.int64)
+    with pytest.raises(ValidationError, match="expected whole numbers"):
+        from_coordinates(none, none, none, **dict(zip(names, sizes, strict=True)))
+
+
+@pytest.mark.parametrize("name", ["indptr", "index", "values"])
+def test_lists_in_place_of_arrays_are_refused(name):
+    events = from_dense(np.full((2, 1, 3), 7))
+    with pytest.raises(ValidationError, match=f"{name} is no numpy array"):
+        replace(events, **{name: getattr(events, name).tolist()})
+    with pytest.raises(ValidationError, match="expected a numpy array"):
+        from_dense([[[1]]])
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (np.array([0.0, np.nan]), "step is no array of integers"),
+        (np.array([0.5, 1.0]), "step is no array of integers"),
+        (np.array([-1, 0]), "step -1 .. 0 outside"),
+        (np.array([0, 2]), "step 0 .. 2 outside"),
+        (np.array([0]), "expected as many of each"),
+        (np.array([[0, 1]]), "expected as many of each"),
+    ],
+)
+def test_times_that_cannot_be_are_refused(step, said):
+    one = np.array([0, 0])
+    with pytest.raises(ValidationError, match=said):
+        from_coordinates(one, step, one, n_samples=1, n_steps=2, n_neurons=3)
+
+
+def test_more_places_than_64_bits_count_are_refused():
+    none, most = np.zeros(0, np.int64), (1 << 31) - 1
+    with pytest.raises(ValidationError, match="than 64 bits count"):
+        from_coordinates(none, none, none, n_samples=4, n_steps=most, n_neurons=most)

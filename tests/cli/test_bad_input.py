@@ -134,7 +134,7 @@ def test_an_empty_argument_is_not_taken_for_a_default(hetlava, model):
 
 def test_more_samples_than_memory_holds(hetlava, model):
     outcome = hetlava("export", model, "--format", "lava", "--samples", 1 << 60)
-    assert_refused(outcome, "samples takes", "GiB are free")
+    assert_refused(outcome, "samples: ", "GiB are free")
     assert [p.name for p in model.parent.iterdir()] == ["model.pt"]
 
 

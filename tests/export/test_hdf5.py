@@ -115,8 +115,13 @@ def test_other_files_are_refused(content: bytes, message: str, tmp_path: Path) -
 
 
 def test_what_is_no_file_is_a_missing_file(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.net", tmp_path, Path("/dev/zero")):
-        with pytest.raises(DataError, match="no such file"), opened(path):
+    files = {
+        tmp_path / "none.net": "no such file",
+        tmp_path: "a folder",
+        Path("/dev/zero"): "no file",
+    }
+    for path, said in files.items():
+        with pytest.raises(DataError, match=f"{path}: .*{said}"), opened(path):
             pass
 
 

@@ -133,6 +133,19 @@ def test_fewer_than_one_thread_is_refused(random_network, threads):
         engine.run(net, inputs, threads=threads)
 
 
+@pytest.mark.parametrize("threads", [1.5, float("nan"), "2"])
+def test_threads_that_are_no_number_are_refused(random_network, threads):
+    net, inputs = random_network(np.random.default_rng(0))
+    with pytest.raises(ValidationError, match="expected a whole number"):
+        engine.run(net, inputs, threads=threads)
+
+
+def test_an_array_is_not_taken_for_events(random_network):
+    net, inputs = random_network(np.random.default_rng(0))
+    with pytest.raises(ValidationError, match="of type ndarray, expected Events"):
+        engine.run(net, inputs.to_dense())
+
+
 def test_an_input_of_another_width_is_refused(random_network):
     net, inputs = random_network(np.random.default_rng(0))
     wrong = from_dense(np.zeros((2, 1, net.n_inputs + 1), bool))
@@ -230,10 +243,19 @@ def test_the_order_of_projections_does_not_matter(random_network):
 
 def test_a_network_larger_than_memory_is_refused_with_both_sizes(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 1000 * 1024 - 1)
-    with pytest.raises(UnsupportedError, match=r"takes 0.0 GiB, 0.0 GiB are free"):
+    with pytest.raises(UnsupportedError, match=r"weights: 0.0 GiB, but 0.0 GiB are free"):
         engine.prepare(layer(np.ones((1000, 1000), int)))
     monkeypatch.setattr(memory, "free_bytes", lambda: None)
     engine.prepare(layer(np.ones((1000, 1000), int)))
+
+
+def test_traces_larger_than_memory_are_refused_with_both_sizes(monkeypatch):
+    made = engine.prepare(layer(np.ones((1000, 10), int)))
+    inputs = from_dense(np.zeros((100, 3, 10), bool))
+    monkeypatch.setattr(memory, "free_bytes", lambda: 2 * 4 * 1000 * 300 - 1)
+    with pytest.raises(UnsupportedError, match=r"traces of 3 samples of 100 steps: 0.0 GiB, but"):
+        made.run(inputs, probes=("u", "v"))
+    made.run(inputs, probes=("u",))
 
 
 def test_events_made_in_order_equal_checked_ones(random_network):
