@@ -232,8 +232,8 @@ def from_coordinates(
         )
     if n_samples * n_steps * n_neurons > np.iinfo(np.int64).max:
         raise ValidationError(
-            f"events: {n_samples} samples of {n_steps} steps of {n_neurons} neurons are more places "
-            "than 64 bits count"
+            f"events: {n_samples} samples of {n_steps} steps of {n_neurons} neurons are more "
+            "places than 64 bits count"
         )
     for name, value, limit in (
         ("sample", sample, n_samples),
