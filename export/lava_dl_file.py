@@ -121,12 +121,14 @@ def dense_layer(group: Group, signal: Signal) -> SlayerLayer:
     _check_features(group, [*matrices, *rec], n, signal.size)
     neurons = memoryless(group, n) if bare else population(group, signal, n, n)
     check_ports(group, neurons, len(parts))
-    late, late_input, told = _delays(group, signal, n, matrices[0].shape[1])
+    late, late_input, told = _delays(
+        group, signal, n, matrices[0].shape[1], alone=len(parts) == 1 and not loops
+    )
     own = sent(group, signal, neurons, (n,), late)
     bits = heard_bits(signal, neurons)
     with in_file(group):
         projections = [
-            _dense(signal.source, neurons, matrix, bits, port=port, delays=late_input)
+            _dense(signal.source, neurons, matrix, bits, port=port, late=late_input)
             for port, matrix in enumerate(matrices)
         ]
         projections += [_dense(neurons.name, neurons, m, own.message_bits or 0) for m in rec]
@@ -144,7 +146,7 @@ def _dense(
     message_bits: int,
     *,
     port: int = 0,
-    delays: Int16 | None = None,
+    late: Int16 | None = None,
 ) -> QuantisedProjection:
     return QuantisedProjection(
         source=source,
@@ -152,7 +154,10 @@ def _dense(
         weights=cast_exactly(weights, np.int16, "weight"),
         message_bits=message_bits,
         port=port,
-        delays=delays,
+        delays=late if late is None or late.ndim == 1 else None,
+        synaptic_delays=None
+        if late is None or late.ndim == 1
+        else cast_exactly(late, np.int8, "delay"),
     )
 
 
@@ -209,13 +214,23 @@ def _check_features(group: Group, matrices: list[Int64], n: int, width: int | No
 
 
 def _delays(
-    group: Group, signal: Signal, n: int, n_pre: int
+    group: Group, signal: Signal, n: int, n_pre: int, *, alone: bool
 ) -> tuple[Int16 | None, Int16 | None, tuple[str, ...]]:
-    """Return the delays of what the layer sends and of what it hears, and what netx does."""
-    if "delay" in group.keys() and n != n_pre and group.array("delay").shape == (n_pre,):
+    """Return the delays of what the layer sends and of what it hears, and what netx does.
+
+    What SLAYER writes is as long as the layer; netx also takes delays of what it hears, of each
+    source or, (n, n_pre), of each synapse.
+    """
+    shape = group.array("delay").shape if "delay" in group.keys() else None
+    if shape == (n, n_pre) and not alone:
+        raise UnsupportedError(
+            f"{group.where('delay')}: delays of synapses of a layer with a loop, or of complex "
+            "weights; nothing says which of them"
+        )
+    if shape == (n, n_pre) or (shape == (n_pre,) and n != n_pre):
         if signal.delays is not None and np.any(signal.delays):
             raise UnsupportedError(f"{group.where('delay')}: delays that were given before")
-        return None, delays(group, n_pre), ()
+        return None, delays(group, *shape), ()
     late = delays(group, n)
     if late is None or not np.any(late):
         return late, signal.delays, ()

@@ -89,17 +89,17 @@ def weights(group: Group, key: str, raw: AnyArray) -> Int16:
     return whole.astype(np.int16)
 
 
-def delays(group: Group, channels: int) -> Int16 | None:
+def delays(group: Group, *shape: int) -> Int16 | None:
     """Return what SLAYER delays the spikes of each channel by, None where it does not."""
     if "delay" not in group.keys():
         return None
     raw = group.array("delay")
     if raw.shape == (1,) and not np.any(raw):
-        raw = np.zeros(channels)  # of a layer that was never run
-    if raw.shape != (channels,):
+        raw = np.zeros(shape)  # of a layer that was never run
+    if raw.shape != shape:
         raise UnsupportedError(
             f"{group.where('delay')}: shape {raw.shape}; read is one delay for each of "
-            f"{channels} channels"
+            f"{shape[-1]} channels"
         )
     with in_file(group):
         return cast_exactly(raw, np.int16, "delay")

@@ -15,7 +15,8 @@ from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedPr
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import QuantisedSynapses
 
-FORMAT = 4
+FORMAT = 5
+LISTS_FORMAT = 4  # without delays of synapses, which an older hetlava reads too
 GRADED_FORMAT = 3  # without lists and large weights, which an older hetlava reads too
 CUBA_FORMAT = 2  # of CUBA neurons and binary spikes alone, which an older hetlava reads too
 PLAIN_FORMAT = 1  # of such networks of matrices without delays
@@ -166,8 +167,10 @@ def _population(population: QuantisedPopulation) -> Record:
 
 
 def _format(net: QuantisedNetwork, storage: Sequence[Stored]) -> int:
-    if any(s.checksums for s in storage) or any(map(_is_sparse, net.projections)):
+    if any(q.synaptic_delays is not None for q in net.projections):
         return FORMAT
+    if any(s.checksums for s in storage) or any(map(_is_sparse, net.projections)):
+        return LISTS_FORMAT
     if not all(map(_is_bare, net.populations)) or any(map(_has_messages, net.projections)):
         return GRADED_FORMAT
     return PLAIN_FORMAT if all(map(_is_plain, net.projections)) else CUBA_FORMAT

@@ -84,8 +84,12 @@ def _dense(layer: Layer) -> Items:
         yield "weight", _weight_array(forward)
     if layer.recurrent:
         yield "weight_rec", _weight_array(layer.recurrent)
-    if forward.delays is not None:
-        yield "delay", forward.delays
+    if forward.synaptic_delays is not None:
+        yield "delay", forward.synaptic_delays
+    elif forward.delays is not None:
+        # as many as the layer has neurons, netx would take for those of its neurons
+        square = n_post == n_pre
+        yield "delay", np.tile(forward.delays, (n_post, 1)) if square else forward.delays
     if layer.late is not None:
         yield "delay", layer.late
 

@@ -1,8 +1,8 @@
 """The group ``hetlava`` of a ``.net`` file: a whole network as a header and numbered arrays.
 
 ``header`` (JSON as bytes), ``populations/<i>/<word>``, ``projections/<i>/weights`` and, where
-there are any, ``delays``, of lists ``post`` and ``indptr``; numbers, because a population may have
-any name.
+there are any, ``delays`` or ``synaptic_delays``, of lists ``post`` and ``indptr``; numbers, because
+a population may have any name.
 """
 
 from collections.abc import Sequence
@@ -155,6 +155,8 @@ def _projections(
             record["n_post"] = n_post
         if "delays" in group.keys():
             shapes["delays"] = (n_pre,)
+        if "synaptic_delays" in group.keys():
+            shapes["synaptic_delays"] = shapes["weights"]
         _check_members(group, set(shapes))
         record |= read_arrays(group, shapes, record.pop("checksums", {}))
         projections.append(kind(**record))

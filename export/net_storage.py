@@ -40,6 +40,8 @@ def stored(q: QuantisedSynapses, *, in_bytes: bool) -> Stored:
     arrays = {"weights": weights}
     if q.delays is not None:
         arrays["delays"] = q.delays
+    if q.synaptic_delays is not None:
+        arrays["synaptic_delays"] = q.synaptic_delays
     if isinstance(q, QuantisedSparse):
         arrays |= {"post": q.post, "indptr": q.indptr}
     pieces = [name for name, a in arrays.items() if large if a.nbytes >= MAPPED_MIN // 2]

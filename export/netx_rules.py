@@ -80,7 +80,7 @@ def _complex(layer: Layer) -> Iterator[str]:
         yield "complex kernels, which netx does not load"
     elif layer.recurrent is not None:
         yield "a loop of resonators, which netx does not load"
-    elif any(late is not None for late in (forward.delays, imag.delays, layer.late)):
+    elif any(late is not None for late in (forward.all_delays, imag.all_delays, layer.late)):
         yield "delays of complex weights; netx drops them"
     else:
         yield from weight_changes(imag)
@@ -121,7 +121,7 @@ def is_delta_input(net: QuantisedNetwork, q: QuantisedSynapses) -> bool:
     if q.source != INPUT or net.population(q.target).registers.model != DeltaRegisters.model:
         return False
     one = isinstance(q, QuantisedConvolution) and q.weights.shape == (1, 1, 1, 1)
-    plain = q.shape[0] == q.shape[1] and q.delays is None and not q.weight_exp
+    plain = q.shape[0] == q.shape[1] and q.all_delays is None and not q.weight_exp
     return one and plain and q.message_bits > 0 and int(q.weights.reshape(-1)[0]) == INPUT_WEIGHT
 
 
@@ -152,7 +152,7 @@ def _join_output(net: QuantisedNetwork) -> tuple[QuantisedNetwork, Int16 | None]
     """
     parts = [p for p in net.projections if p.target == net.output]
     kinds = {(type(p), p.source, p.weight_exp, p.weight_bits) for p in parts}
-    steps = [np.unique(0 if p.delays is None else p.delays) for p in parts]
+    steps = [np.unique(0 if p.all_delays is None else p.all_delays) for p in parts]
     if len(parts) < 2 or len(kinds) > 1 or not isinstance(parts[0], QuantisedProjection):
         return net, None
     rows = np.stack([np.any(p.weights, axis=1) for p in parts])
@@ -201,7 +201,8 @@ def _layer(layer: Layer, before: QuantisedSynapses | None) -> Iterator[str]:
     if isinstance(forward, QuantisedConvolution):
         yield from _kernel(layer, forward, before)
     elif isinstance(forward, QuantisedProjection):
-        yield from _delays(forward, recurrent)
+        if recurrent is not None and (forward.longest_delay or recurrent.longest_delay):
+            yield "delays in a layer with a loop; netx delays both alike and drops their exponent"
         if recurrent is None:
             yield from weight_changes(forward)
         elif isinstance(recurrent, QuantisedProjection):
@@ -210,20 +211,10 @@ def _layer(layer: Layer, before: QuantisedSynapses | None) -> Iterator[str]:
         yield "a kernel onto itself; netx knows matrices there only"
 
 
-def _delays(forward: QuantisedProjection, recurrent: QuantisedSynapses | None) -> Iterator[str]:
-    if recurrent is not None and (forward.delays is not None or recurrent.delays is not None):
-        yield "delays in a layer with a loop; netx delays both alike and drops their exponent"
-    elif forward.delays is not None and forward.shape[0] == forward.shape[1]:
-        yield (
-            f"delays from {forward.source}, as many as the layer has neurons: netx takes them for "
-            "those of its neurons"
-        )
-
-
 def _kernel(
     layer: Layer, q: QuantisedConvolution, before: QuantisedSynapses | None
 ) -> Iterator[str]:
-    if q.delays is not None:
+    if q.all_delays is not None:
         yield f"delays from {q.source}; netx drops those of kernels"
     if layer.recurrent is not None:
         yield "a loop around a kernel; netx knows loops of matrices only"

@@ -31,8 +31,7 @@ def _words(chip: ChipSpec, payload: "Int64 | int") -> Int64:
 def synapse_bits(synapses: QuantisedSynapses) -> int:
     """Return the bits of one synapse without an index: its weight, and its delay if it has one."""
     weight = synapses.weight_bits + (synapses.weight_bits == NO_SUCH_WEIGHT)
-    delay = 0 if synapses.delays is None else int(synapses.delays.max()).bit_length()
-    return weight + delay
+    return weight + synapses.longest_delay.bit_length()
 
 
 def encodings(chip: ChipSpec, synapses: QuantisedSynapses, most: int) -> tuple[Int64, Int64]:

@@ -61,7 +61,7 @@ def wires_fit(net: QuantisedNetwork, chip: XyloSpec) -> Iterator[Violation]:
         seen.add((q.source, q.target))
         if not isinstance(q, QuantisedProjection):
             yield Violation(label, 1, "is no matrix", "write it as one, zeros included")
-        if q.delays is not None:
+        if q.all_delays is not None:
             yield Violation(label, 1, "has delays, the chip has none", "take a network without")
 
 

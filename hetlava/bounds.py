@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hetlava.arrays import ArrayRecord, Bool, Float, Int64
+from hetlava.delays import by_delay
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value, shift
 from hetlava.graph import INPUT, groups_in_order
 from hetlava.neurons.cuba import CubaRegisters
@@ -103,7 +104,7 @@ def bounds(net: QuantisedNetwork) -> tuple[PopulationBounds, ...]:
     """Return the bounds of every population of CUBA neurons, in their order."""
     incoming: dict[str, list[QuantisedSynapses]] = {p.name: [] for p in net.populations}
     for q in net.projections:
-        incoming[q.target].append(q)
+        incoming[q.target] += by_delay(q)
     members = {p.name: p for p in net.populations}
     can_spike = {p.name: np.zeros(p.registers.n, np.bool_) for p in net.populations}
     can_spike[INPUT] = np.ones(net.n_inputs, np.bool_)

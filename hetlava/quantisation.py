@@ -115,7 +115,7 @@ def dequantise(net: QuantisedNetwork) -> Network:
 
 
 def _in_volts(q: QuantisedSynapses, scale: float) -> Float:
-    if q.delays is not None:
+    if q.all_delays is not None:
         raise UnsupportedError(f"{q.label}: a float network has no delays of its own")
     return np.ldexp(q.whole().astype(np.float64), STATE_SHIFT + q.weight_exp) / scale
 

@@ -29,14 +29,16 @@ class Violation:
 Rule = Callable[[QuantisedNetwork, ChipSpec], Iterator[Violation]]
 
 
-def outside(label: str, value: AnyArray, low: float, high: float, cure: str) -> Iterator[Violation]:
+def outside(
+    label: str, value: AnyArray, low: float, high: float, cure: str, *, of: str = "neuron"
+) -> Iterator[Violation]:
     """Yield a violation if values leave ``low .. high``: count, limit, first one, cure."""
     wrong = np.flatnonzero((value < low) | (value > high))
     if wrong.size:
         first = int(wrong[0])
         text = (
             f"{wrong.size} of {value.size} outside [{low:g}, {high:g}], "
-            f"first {value.flat[first]:g} at neuron {first}"
+            f"first {value.flat[first]:g} at {of} {first}"
         )
         yield Violation(label, int(wrong.size), text, cure)
 
@@ -112,10 +114,11 @@ def _fits_scaled(q: QuantisedSynapses, step: int, chip: ChipSpec) -> bool:
 def delays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Delays are no longer than the chip's longest."""
     for q in net.projections:
-        if q.delays is not None:
+        if q.all_delays is not None:
             label = f"{q.source} -> {q.target}.delays"
             cure = "shorten them, or insert neurons that only pass spikes on"
-            yield from outside(label, q.delays, 0, chip.delay_max, cure)
+            of = "neuron" if q.synaptic_delays is None else "synapse"
+            yield from outside(label, q.all_delays, 0, chip.delay_max, cure, of=of)
 
 
 def messages_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from hetlava.arrays import AnyArray, Bool, Int8, Int16, Int64, cast_exactly
 from hetlava.connectivity import Pair
+from hetlava.errors import ValidationError
 from hetlava.listed import NEURONS_MAX as NEURONS_MAX
 from hetlava.listed import Listed, by_source
 from hetlava.synapses import STORED, QuantisedProjection, QuantisedSynapses
@@ -27,6 +28,12 @@ class QuantisedSparse(Listed, QuantisedSynapses):
     def __post_init__(self) -> None:
         self._check_lists(*STORED)
         super().__post_init__()
+
+    def _shared_delays(self, late: Int8, there: Bool) -> Int16 | None:
+        pre = np.repeat(np.arange(self.shape[1]), np.diff(self.indptr))[there]
+        found = np.zeros(self.shape[1], np.int16)
+        found[pre] = late[there]
+        return found if np.array_equal(found[pre], late[there]) else None
 
     def product(self, s: AnyArray) -> Int64:
         """Return the weighted sums, synapse by synapse of the sources that are not 0."""
@@ -57,6 +64,7 @@ def from_coordinates(
     pre: AnyArray,
     weights: AnyArray,
     weight_exp: int = 0,
+    delays: AnyArray | None = None,
 ) -> QuantisedSparse:
     """Return synapses ``pre[k] -> post[k]`` of ``weights[k]``, given in any order.
 
@@ -64,6 +72,8 @@ def from_coordinates(
     ----------
     shape : (n_post, n_pre)
     post, pre, weights : (n_synapses,) integers
+    delays : (n_synapses,) integers, optional
+        Steps, 0 .. 62, that a spike takes through each synapse on top of the one that all take.
 
     Raises
     ------
@@ -83,10 +93,16 @@ def from_coordinates(
     """
     label, weights = f"projection {source} -> {target}", np.asarray(weights)
     order, lists = by_source(label, shape, post, pre, weights.shape)
+    late = None if delays is None else np.asarray(delays)
+    if late is not None and late.shape != weights.shape:
+        raise ValidationError(f"{label}: delays {late.shape}, expected one of each synapse")
     return QuantisedSparse(
         source=source,
         target=target,
         weights=cast_exactly(weights, np.int16, f"{label}: weights")[order],
+        synaptic_delays=None
+        if late is None
+        else cast_exactly(late, np.int8, f"{label}: delays")[order],
         weight_exp=weight_exp,
         **lists,
     )
@@ -94,9 +110,10 @@ def from_coordinates(
 
 def from_matrix(matrix: QuantisedProjection) -> QuantisedSparse:
     """Return the non-zero weights of a matrix, and all else that it says."""
-    rows = matrix.rows()
+    rows, late = matrix.rows(), matrix.synaptic_delays
     return QuantisedSparse(
         **matrix.described(),
+        synaptic_delays=None if late is None else late.T[matrix.weights.T != 0],
         weights=rows.weight,
         post=rows.post,
         indptr=rows.indptr,
@@ -130,7 +147,7 @@ def where_smaller(q: QuantisedSynapses) -> QuantisedSynapses:
     """Return a matrix as lists if these take less memory; all else stays as it is."""
     if not isinstance(q, QuantisedProjection):
         return q
-    weights = q.weights.itemsize
+    weights = q.weights.itemsize + (q.synaptic_delays is not None)
     listed = q.n_nonzero() * (weights + POST_BYTES) + START_BYTES * (q.shape[1] + 1)
     return from_matrix(q) if listed < weights * q.weights.size else q
 
@@ -143,11 +160,15 @@ def as_matrix(q: QuantisedSparse) -> QuantisedProjection:
     UnsupportedError
         If it would hold more than ``2**26`` weights.
     """
-    return QuantisedProjection(**q.described(), weights=q.matrix())
+    weights, late = q.matrix(), None
+    if q.synaptic_delays is not None:
+        late = np.zeros(q.shape, np.int8)
+        late[q.post, np.repeat(np.arange(q.shape[1]), np.diff(q.indptr))] = q.synaptic_delays
+    return QuantisedProjection(**q.described(), weights=weights, synaptic_delays=late)
 
 
 def part_of(q: QuantisedSparse, rows: Int64, columns: Int64) -> QuantisedSparse:
-    """Return the synapses of some sources onto some targets, numbered anew, without delays.
+    """Return the synapses of some sources onto some targets, numbered anew, without delays of sources.
 
     Parameters
     ----------
@@ -162,6 +183,7 @@ def part_of(q: QuantisedSparse, rows: Int64, columns: Int64) -> QuantisedSparse:
     return QuantisedSparse(
         **q.described() | {"delays": None},
         weights=weights,
+        synaptic_delays=None if q.synaptic_delays is None else q.synaptic_delays[kept],
         post=number[q.post[kept]],
         indptr=np.searchsorted(pre[kept], np.append(columns, q.shape[1])).astype(np.int64),
         n_post=rows.size,

@@ -186,7 +186,7 @@ def footprint(net: AnyNetwork) -> float:
         return (bits + words * FLOAT) / 8
     spec = net.spec
     bits = sum(q.weights.size * (q.weight_bits + _index_bits(q)) for q in net.projections)
-    late = [q.delays for q in net.projections if q.delays is not None]
+    late = [q.all_delays for q in net.projections if q.all_delays is not None]
     bits += sum(delays.size * int(delays.max()).bit_length() for delays in late)
     bits += sum(p.registers.n * neuron_bits(p.registers, spec) for p in net.populations)
     return bits / 8

@@ -132,7 +132,7 @@ def prepare(net: QuantisedNetwork, *, mode: str = "auto") -> Engine:
         raise UnsupportedError(f"{beyond}: nothing is multiplied; take the mode auto")
     if beyond:
         return Engine(net=net, prepared=None, beyond=beyond, mode=how)
-    prepared = lay_out(net)
+    prepared = lay_out(net, lists=how != "dense")
     if how == "dense":
         prepared.products.require_all()
     return Engine(net=net, prepared=prepared, mode=how)

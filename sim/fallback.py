@@ -17,7 +17,7 @@ def why_by_reference(net: QuantisedNetwork, mode: Mode) -> str:
     in_order = {p.name for p in net.populations if p.registers.in_order}
     for q in net.projections:
         # late messages are listed by delay, and their order matters there
-        if q.target in in_order and q.delays is not None and np.unique(q.delays).size > 1:
+        if q.target in in_order and q.all_delays is not None and np.ptp(q.all_delays):
             return f"{q.label}: delays that differ, to neurons that add messages in order"
     return no_compiler()
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from hetlava.arrays import AnyArray, Int64
 from hetlava.convolution import QuantisedConvolution
+from hetlava.delays import by_delay
 from hetlava.events import Events
 from hetlava.graph import INPUT
 from hetlava.quantised import QuantisedNetwork
@@ -57,13 +58,14 @@ def traffic(
     found = {}
     for p in net.populations:
         wires = [q for q in net.projections if q.target == p.name]
+        parts = [part for q in wires for part in by_delay(q)]
         found[p.name] = Traffic(
             events=sum(sent[q.source].n_events for q in wires),
             weight_bytes=sum(
-                int((sent[q.source].counts().sum(axis=0) * row_bytes(q)).sum()) for q in wires
+                int((sent[q.source].counts().sum(axis=0) * row_bytes(q)).sum()) for q in parts
             ),
             state_bytes=steps * p.registers.n * STATE_BYTES,
-            stored_bytes=sum(_stored_bytes(q) for q in wires),
+            stored_bytes=sum(map(_stored_bytes, parts)),
         )
     return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int
+from hetlava.delays import by_delay
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.fixedpoint import shift, wrap_int32
@@ -79,12 +80,13 @@ def run(
     sent = {name: list(messages) for name, messages in before.sent.items()}
     # as words, also where all are 1: a delay may reach back from a graded chunk to one that is not
     sent[INPUT] += list(x.astype(np.int32, copy=False))
+    projections = [part for q in net.projections for part in by_delay(q)]
     for t in range(inputs.n_steps):
         a_in = {p.name: _silence(p.registers.n_ports, rest[p.name]) for p in net.populations}
         for p in net.populations:
             if p.resets_before(before.n_steps + t):
                 states[p.name] = rest[p.name]
-        for projection in net.projections if first + t else ():
+        for projection in projections if first + t else ():
             s, name = arriving(projection, sent[projection.source], first + t), projection.target
             if name in in_order:
                 states[name] = _receive(in_order[name], states[name], projection, s)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hetlava.arrays import AnyArray, Bool, Int, Int64
+from hetlava.delays import by_delay
 from hetlava.events import Events, from_dense
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value, shift
 from hetlava.graph import INPUT
@@ -123,12 +124,13 @@ def run(net: QuantisedNetwork, inputs: Events) -> tuple[Recording, tuple[Shown, 
     rest = {p.name: p.registers.rest(inputs.n_samples) for p in net.populations}
     sent |= {name: [] for name in groups}
     voltage: list[AnyArray] = []
+    projections = [part for q in net.projections for part in by_delay(q)]
     for t in range(inputs.n_steps):
         a_in = {
             p.name: np.zeros((p.registers.n_ports, *rest[p.name].u.shape), np.int64)
             for p in net.populations
         }
-        for q in net.projections if t else ():
+        for q in projections if t else ():
             s = arriving(q, sent[q.source], t)
             a_in[q.target][q.port] += shift(
                 q.product(s if q.message_bits else s != 0), q.weight_exp

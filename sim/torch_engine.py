@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hetlava.arrays import AnyArray
+from hetlava.delays import by_delay
 from hetlava.errors import MissingPackageError, UnsupportedError
 from hetlava.events import Events
 from hetlava.graph import INPUT, groups_in_order
@@ -29,6 +30,7 @@ from hetlava.sim.torch_device import (
 )
 from hetlava.sim.torch_neurons import HostUpdate, Steps, Update, neuron_update
 from hetlava.sim.torch_synapses import Sums, synaptic_sums
+from hetlava.synapses import QuantisedSynapses
 
 if TYPE_CHECKING:
     import torch
@@ -51,8 +53,10 @@ class TorchEngine:
         Populations in feed-forward order, those on a common loop together.
     updates : dict of str to Update
         The neurons of each population; those of models other than CUBA step in numpy.
+    wires : tuple of QuantisedSynapses
+        The projections, one with delays of synapses taken apart by these.
     sums : tuple of Sums
-        The synapses of each projection, on the device.
+        The synapses of each wire, on the device.
     """
 
     net: QuantisedNetwork
@@ -60,6 +64,7 @@ class TorchEngine:
     loops: str
     groups: tuple[tuple[str, ...], ...]
     updates: dict[str, Update]
+    wires: tuple[QuantisedSynapses, ...]
     sums: tuple[Sums, ...]
 
     def run(self, inputs: Events, *, probes: Collection[str] = ()) -> Recording:
@@ -111,7 +116,7 @@ class TorchEngine:
         registers = self.net.population(name).registers
         shape = (registers.n_ports, n_steps, n_samples, registers.n)
         arriving = sent[INPUT].new_zeros(shape, dtype=_int32())
-        for projection, sums in zip(self.net.projections, self.sums, strict=True):
+        for projection, sums in zip(self.wires, self.sums, strict=True):
             if projection.target == name and projection.source not in group:
                 arriving[projection.port] += sums.over_time(sent[projection.source])
         return arriving
@@ -125,7 +130,7 @@ class TorchEngine:
         state = dict(rest)
         wires = [
             (projection, sums)
-            for projection, sums in zip(self.net.projections, self.sums, strict=True)
+            for projection, sums in zip(self.wires, self.sums, strict=True)
             if projection.source in group and projection.target in group
         ]
         for t in range(len(sent[INPUT])):
@@ -186,13 +191,15 @@ def prepare(net: QuantisedNetwork, *, device: str = "cpu", loops: Loops = "auto"
     """
     check_device(device)
     groups = groups_in_order([p.name for p in net.populations], net.projections)
+    wires = tuple(part for q in net.projections for part in by_delay(q))
     return TorchEngine(
         net=net,
         device=device,
         loops=_chosen_loops(loops, device),
         groups=tuple(groups),
         updates={p.name: neuron_update(p, device) for p in net.populations},
-        sums=tuple(synaptic_sums(p, device) for p in net.projections),
+        wires=wires,
+        sums=tuple(synaptic_sums(q, device) for q in wires),
     )
 
 

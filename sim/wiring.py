@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int, Int64
+from hetlava.delays import by_delay
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import STATE_SHIFT
 from hetlava.graph import INPUT, groups_in_order
@@ -52,6 +53,7 @@ class Prepared:
     groups : tuple of Group
     places : tuple of Place
     wires : tuple of QuantisedSynapses
+        By target; of a projection with delays of synapses one for each delay.
     graded : int64
         1 for each source whose spikes have sizes that matter; 0 for the input.
     rest : tuple of (slots, size) int32
@@ -95,8 +97,10 @@ class Prepared:
     plans: dict[tuple[int, int, bool], Any] = field(default_factory=dict)
 
 
-def lay_out(net: QuantisedNetwork) -> Prepared:
-    """Lay out a network.
+def lay_out(net: QuantisedNetwork, *, lists: bool = True) -> Prepared:
+    """Lay out a network; one of whose delays differ by synapse has a wire for every delay.
+
+    ``lists``: whether such wires may be lists where their projection is a matrix.
 
     Raises
     ------
@@ -105,7 +109,13 @@ def lay_out(net: QuantisedNetwork) -> Prepared:
     """
     groups = groups_in_order([p.name for p in net.populations], net.projections)
     names = tuple(name for group in groups for name in group)
-    wires = tuple(q for name in names for q in net.projections if q.target == name)
+    wires = tuple(
+        part
+        for name in names
+        for q in net.projections
+        if q.target == name
+        for part in by_delay(q, lists=lists)
+    )
     looped = [_is_looped(wire, groups) for wire in wires]
     in_loops = {wire.source for wire, loops in zip(wires, looped, strict=True) if loops}
     _check_fan_in(wires)

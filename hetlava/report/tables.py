@@ -17,6 +17,7 @@ from hetlava.neurons.cuba import CubaLIF, CubaRegisters
 from hetlava.parity import Interval, Parity
 from hetlava.quantised import QuantisedNetwork
 from hetlava.sliding import Sliding
+from hetlava.synapses import QuantisedSynapses
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -150,11 +151,17 @@ def projection_table(net: Network | QuantisedNetwork) -> Table:
                 *_wire(q),
                 f"{q.weights.nbytes / q.weights.size:g}" if q.weights.size else "-",
                 q.weight_exp,
-                "none" if q.delays is None else f"0..{q.delays.max()}",
+                _delays(q),
             )
             for q in net.projections
         ]
     return table("Projections", columns, rows)
+
+
+def _delays(q: QuantisedSynapses) -> str:
+    if q.all_delays is None:
+        return "none"
+    return f"0..{q.longest_delay} of {'sources' if q.synaptic_delays is None else 'synapses'}"
 
 
 def _wire(q: Synapses) -> tuple[object, ...]:
