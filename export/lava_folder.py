@@ -20,7 +20,7 @@ from hetlava.events import Events, from_dense
 from hetlava.export import net_hdf5
 from hetlava.export.lava_levels import level_members, split_levels
 from hetlava.export.lava_neurons import check_neurons
-from hetlava.export.lava_synapses import ConvPart, lava_synapses
+from hetlava.export.lava_synapses import ConvPart, LavaSynapses, all_lava_synapses
 from hetlava.files import replacing_folder
 from hetlava.graph import INPUT
 from hetlava.neurons.cuba import CubaRegisters
@@ -150,7 +150,15 @@ def _check_neurons(population: QuantisedPopulation) -> None:
 
 def _check(projection: QuantisedSynapses) -> None:
     """Check that the program, which knows Lava's own processes only, can hold a projection."""
-    held = lava_synapses(projection)
+    if len(held := all_lava_synapses(projection)) > 1:
+        raise UnsupportedError(
+            f"{projection.label}: delays of single weights of a kernel, or of graded messages that "
+            "the exponent rounds, which no process of Lava holds; run it on the target lava-cpu"
+        )
+    _check_processes(projection, held[0])
+
+
+def _check_processes(projection: QuantisedSynapses, held: LavaSynapses) -> None:
     is_kernel = isinstance(projection, QuantisedConvolution)
     if is_kernel and not isinstance(held.parts[0], ConvPart):
         raise UnsupportedError(

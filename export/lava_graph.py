@@ -14,7 +14,7 @@ from hetlava.export.lava_levels import merge_levels, split_levels
 from hetlava.export.lava_models import Lif
 from hetlava.export.lava_neurons import Course, check_neurons, neuron_process
 from hetlava.export.lava_runtime import PATIENCE, run_graphs, shared, supervise
-from hetlava.export.lava_synapses import connect, lava_synapses
+from hetlava.export.lava_synapses import all_lava_synapses, connect
 from hetlava.graph import INPUT
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording, join, score
@@ -77,7 +77,7 @@ def run(
     if levels:
         wanted = {g: wanted[name] for name, groups in levels.groups.items() for g in groups}
     for projection in graph.projections:
-        lava_synapses(projection)
+        all_lava_synapses(projection)
     for population in graph.populations:
         check_neurons(population)
     if inputs.n_samples > 1 and lif != "vector" and _stock_resets(net):
@@ -120,8 +120,8 @@ def with_silence(inputs: Events, n_steps: int) -> Events:
 
 def _silence(net: QuantisedNetwork) -> int:
     """Return after how many steps nothing of a sample is on its way any more."""
-    given = [p.delays for p in net.projections if p.delays is not None]
-    return 1 + max(int(delays.max()) for delays in given) if given else 0
+    longest = max((q.longest_delay for q in net.projections), default=0)
+    return 1 + longest if longest else 0
 
 
 def _run_graph(
@@ -193,7 +193,8 @@ def _roots(
             probes[-1].state.connect_var(getattr(process, states[state]))
     for projection in net.projections:
         port = inward[projection.target][projection.port]
-        connect(lava_synapses(projection), senders[projection.source].s_out, port)
+        for synapses in all_lava_synapses(projection):
+            connect(synapses, senders[projection.source].s_out, port)
     for names in connected_parts(net):
         yield neurons[names[0]]
 

@@ -7,6 +7,7 @@ of the target, columns to those of the source, and the sums meet in the neuron.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -126,14 +127,16 @@ def _blocks(
     whole = len(sources) == len(targets) == 1
     return [
         replace(
-            q if whole else _part(q, rows, columns),
-            source=source,
-            target=target,
-            delays=None if q.delays is None else q.delays[columns],
+            _late(q, columns, q if whole else _part(q, rows, columns)), source=source, target=target
         )
         for source, columns in sources.items()
         for target, rows in targets.items()
     ]
+
+
+def _late(q: QuantisedSynapses, columns: Int64, part: QuantisedSynapses) -> QuantisedSynapses:
+    """Return a part with the delays of its sources; those of synapses it has."""
+    return part if q.delays is None else replace(part, delays=q.delays[columns])
 
 
 def _part(q: QuantisedSynapses, rows: Int64, columns: Int64) -> QuantisedSynapses:
@@ -141,14 +144,20 @@ def _part(q: QuantisedSynapses, rows: Int64, columns: Int64) -> QuantisedSynapse
     if isinstance(q, QuantisedSparse):
         return part_of(q, rows, columns)
     if not isinstance(q, QuantisedConvolution):
-        return replace(q, weights=q.weights[np.ix_(rows, columns)], delays=None)
+        return replace(q, delays=None, **_taken_weights(q, rows, columns))
     to, from_ = _channels(rows, q.output_shape), _channels(columns, q.input_shape)
     if to is None or from_ is None or q.groups > 1:
         raise UnsupportedError(
             f"{q.label}: levels that part channels, or a kernel of groups; take --lif vector"
         )
     image = (from_.size, *q.input_shape[1:])
-    return replace(q, weights=q.weights[np.ix_(to, from_)], input_shape=image, delays=None)
+    return replace(q, input_shape=image, delays=None, **_taken_weights(q, to, from_))
+
+
+def _taken_weights(q: QuantisedSynapses, rows: Int64, columns: Int64) -> dict[str, Any]:
+    """Return the weights, and their delays if there are any, of some rows and columns."""
+    names = ("weights",) if q.synaptic_delays is None else ("weights", "synaptic_delays")
+    return {name: getattr(q, name)[np.ix_(rows, columns)] for name in names}
 
 
 def _channels(neurons: Int64, shape: Shape) -> Int64 | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hetlava.arrays import ArrayRecord, Int, Int64
+from hetlava.arrays import ArrayRecord, Int, Int8, Int16, Int64
 from hetlava.export.lava_models import DensePart, dense_parts
 from hetlava.sparse_synapses import QuantisedSparse
 from hetlava.synapses import Pair
@@ -44,19 +44,27 @@ def sparse_parts(projection: QuantisedSparse) -> tuple[SparsePart, ...]:
     )
 
 
-def sparse_process(part: SparsePart, message_bits: int) -> Any:
-    """Return the Lava process of a part; Lava must be enabled."""
-    from lava.proc.sparse.process import Sparse
+def sparse_process(part: SparsePart, message_bits: int, delays: Int8 | Int16 | None = None) -> Any:
+    """Return the Lava process of a part; Lava must be enabled.
+
+    ``delays`` are (n_synapses,), of which some are not 0.
+    """
+    from lava.proc.sparse.process import DelaySparse, Sparse
     from lava.utils.weightutils import SignMode
     from scipy.sparse import csc_matrix
 
     values = part.values
     # a copy: Lava's processes write to what they are given
     lists = csc_matrix((values.weights.copy(), part.post, part.indptr), shape=part.shape)
-    return Sparse(
-        weights=lists.tocsr(),
-        weight_exp=values.weight_exp,
-        num_weight_bits=values.num_weight_bits,
-        sign_mode=SignMode[values.sign_mode],
-        num_message_bits=message_bits,
-    )
+    options = {
+        "weights": lists.tocsr(),
+        "weight_exp": values.weight_exp,
+        "num_weight_bits": values.num_weight_bits,
+        "sign_mode": SignMode[values.sign_mode],
+        "num_message_bits": message_bits,
+    }
+    if delays is None:
+        return Sparse(**options)
+    late = csc_matrix((delays.astype(int), part.post, part.indptr), shape=part.shape).tocsr()
+    late.eliminate_zeros()
+    return DelaySparse(delays=late, **options)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hetlava.arrays import ArrayRecord, Int
+from hetlava.arrays import ArrayRecord, Int, Int8, Int16
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import weight_step
 from hetlava.neurons.cuba import CubaRegisters
@@ -99,18 +99,27 @@ def _hold(weights: Int, weight_exp: int, weight_bits: int) -> DensePart | None:
     return None
 
 
-def dense_process(part: DensePart, message_bits: int = 0) -> Any:
-    """Return the Lava process of a part; Lava must be enabled."""
-    from lava.proc.dense.process import Dense
+def dense_process(
+    part: DensePart, message_bits: int = 0, delays: Int8 | Int16 | None = None
+) -> Any:
+    """Return the Lava process of a part; Lava must be enabled.
+
+    ``delays`` are (n_pre,) of sources or (n_post, n_pre) of synapses.
+    """
+    from lava.proc.dense.process import DelayDense, Dense
     from lava.utils.weightutils import SignMode as LavaSignMode
 
-    return Dense(
-        weights=part.weights,
-        weight_exp=part.weight_exp,
-        num_weight_bits=part.num_weight_bits,
-        sign_mode=LavaSignMode[part.sign_mode],
-        num_message_bits=message_bits,
-    )
+    options = {
+        "weights": part.weights,
+        "weight_exp": part.weight_exp,
+        "num_weight_bits": part.num_weight_bits,
+        "sign_mode": LavaSignMode[part.sign_mode],
+        "num_message_bits": message_bits,
+    }
+    if delays is None:
+        return Dense(**options)
+    late = np.broadcast_to(delays.astype(int), part.weights.shape).copy()
+    return DelayDense(delays=late, **options)
 
 
 def lif_process(

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from hetlava.arrays import ArrayRecord, Int, Int16
+from hetlava.arrays import ArrayRecord, Int, Int8, Int16
 from hetlava.convolution import QuantisedConvolution
+from hetlava.delays import by_delay
 from hetlava.export.lava_lists import SparsePart, sparse_parts, sparse_process
 from hetlava.export.lava_models import DensePart, dense_parts, dense_process
 from hetlava.sparse_synapses import QuantisedSparse
@@ -46,18 +47,38 @@ class LavaSynapses(ArrayRecord):
     Attributes
     ----------
     parts : tuple of DensePart, SparsePart or ConvPart
-    delays : (n_pre,) int16, optional
-        Delays of the source's spikes.
+    delays : integers, optional
+        Delays of the source's spikes, (n_pre,), or of synapses: (n_post, n_pre), of lists
+        (n_synapses,).
     inside : bool
-        Lava's ``DelayDense`` delays, not a process of ours in front.
+        Lava's ``DelayDense`` or ``DelaySparse`` delays, not a process of ours in front.
     message_bits : int
         Bits of graded messages, 0 for spikes.
     """
 
     parts: tuple[DensePart | SparsePart | ConvPart, ...]
-    delays: Int16 | None
+    delays: Int8 | Int16 | None
     inside: bool
     message_bits: int = 0
+
+
+def all_lava_synapses(projection: QuantisedSynapses) -> tuple[LavaSynapses, ...]:
+    """Return which Lava processes a projection becomes, whose outputs add up to its own.
+
+    Delays of synapses stay inside one process where Lava's does the same with them: not with the
+    weights of kernels, and not where sums of graded messages may overflow before they are rounded.
+    There every delay has processes of its own.
+
+    Raises
+    ------
+    UnsupportedError
+        If none holds it.
+    """
+    is_kernel = isinstance(projection, QuantisedConvolution)
+    overflows = projection.message_bits > 0 and projection.weight_exp < 0
+    if projection.synaptic_delays is None or not (is_kernel or overflows):
+        return (lava_synapses(projection),)
+    return tuple(map(lava_synapses, by_delay(projection)))
 
 
 def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
@@ -65,20 +86,22 @@ def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
 
     ``Sparse`` for lists. ``Conv`` where it computes the kernel exactly, ``Dense`` with the kernel's
     matrix otherwise, as for graded messages, whose sums may be too long for ``Conv``.
-    ``DelayDense`` rounds the spikes of each delay by themselves, and overflows otherwise than
-    ``Dense``: where that shows, the spikes are delayed by hetlava's process and summed by
-    ``Dense``; those of lists in any case.
+    ``DelayDense`` and ``DelaySparse`` for delays of synapses. The former rounds the spikes of each
+    delay by themselves, and overflows otherwise than ``Dense``: where that shows in delays of
+    sources, the spikes are delayed by hetlava's process and summed by ``Dense``; those of lists in
+    any case.
 
     Raises
     ------
     UnsupportedError
         If neither holds it.
     """
+    by_synapse = projection.synaptic_delays is not None
     if isinstance(projection, QuantisedSparse):
         return LavaSynapses(
             parts=sparse_parts(projection),
-            delays=projection.delays,
-            inside=False,
+            delays=projection.all_delays,
+            inside=by_synapse,
             message_bits=projection.message_bits,
         )
     conv = conv_part(projection) if isinstance(projection, QuantisedConvolution) else None
@@ -96,8 +119,8 @@ def lava_synapses(projection: QuantisedSynapses) -> LavaSynapses:
     whole = all(not np.any(p.weights % (1 << max(0, -p.weight_exp))) for p in parts)
     return LavaSynapses(
         parts=parts,
-        delays=projection.delays,
-        inside=whole and not projection.message_bits,
+        delays=projection.all_delays,
+        inside=by_synapse or (whole and not projection.message_bits),
         message_bits=projection.message_bits,
     )
 
@@ -131,24 +154,20 @@ def connect(synapses: LavaSynapses, s_out: Any, a_in: Any) -> None:
     if delays is not None and not synapses.inside:
         from hetlava.export.lava_processes.delay_line import DelayLine
 
-        line = DelayLine(delays=delays)
+        line = DelayLine(delays=delays.astype(np.int16))
         s_out.connect(line.s_in)
         s_out, delays = line.s_out, None
     for part in synapses.parts:
         if isinstance(part, ConvPart):
             _connect_conv(part, s_out, a_in)
-        elif isinstance(part, SparsePart):
-            process = sparse_process(part, synapses.message_bits)
-            s_out.connect(process.s_in)
-            process.a_out.connect(a_in)
-        else:
-            process = (
-                dense_process(part, synapses.message_bits)
-                if delays is None
-                else _delay_dense(part, delays)
-            )
-            s_out.connect(process.s_in)
-            process.a_out.connect(a_in)
+            continue
+        process = (
+            sparse_process(part, synapses.message_bits, delays)
+            if isinstance(part, SparsePart)
+            else dense_process(part, synapses.message_bits, delays)
+        )
+        s_out.connect(process.s_in)
+        process.a_out.connect(a_in)
 
 
 def _connect_conv(part: ConvPart, s_out: Any, a_in: Any) -> None:
@@ -165,16 +184,3 @@ def _connect_conv(part: ConvPart, s_out: Any, a_in: Any) -> None:
     # hetlava's neurons stand in the order (channels, height, width)
     s_out.reshape(part.input_shape[::-1]).transpose((2, 1, 0)).connect(conv.s_in)
     conv.a_out.transpose((2, 1, 0)).reshape(a_in.shape).connect(a_in)
-
-
-def _delay_dense(part: DensePart, delays: Int16) -> Any:
-    from lava.proc.dense.process import DelayDense
-    from lava.utils.weightutils import SignMode
-
-    return DelayDense(
-        weights=part.weights,
-        delays=np.tile(delays.astype(int), (len(part.weights), 1)),
-        weight_exp=part.weight_exp,
-        num_weight_bits=part.num_weight_bits,
-        sign_mode=SignMode[part.sign_mode],
-    )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hetlava.arrays import Bool, Int8, Int64
+from hetlava.arrays import Bool, Int64
 from hetlava.sparse_synapses import POST_BYTES, QuantisedSparse, from_matrix
 from hetlava.synapses import QuantisedProjection, QuantisedSynapses
 

@@ -168,7 +168,9 @@ def as_matrix(q: QuantisedSparse) -> QuantisedProjection:
 
 
 def part_of(q: QuantisedSparse, rows: Int64, columns: Int64) -> QuantisedSparse:
-    """Return the synapses of some sources onto some targets, numbered anew, without delays of sources.
+    """Return the synapses of some sources onto some targets, numbered anew.
+
+    Delays of sources are left out.
 
     Parameters
     ----------

@@ -171,7 +171,8 @@ def read_network(path: str) -> Record:
             projection["weights"] = stored["weights"][()].astype(np.int32) * unit
             if "indptr" in stored:
                 projection["lists"] = stored["post"][()], stored["indptr"][()]
-            projection["delays"] = stored["delays"][()].astype(int) if "delays" in stored else None
+            late = [stored[key][()] for key in ("delays", "synaptic_delays") if key in stored]
+            projection["delays"] = late[0].astype(int) if late else None
     return net
 
 
@@ -230,7 +231,7 @@ def connect(sources: Groups, targets: Groups, projection: Record) -> None:
                 options = {"weight_exp": exp, "sign_mode": sign_mode(weights)}
                 options["num_message_bits"] = bits
                 if "lists" in projection:
-                    dense = lists_process(weights, projection["lists"], rows, columns, options)
+                    dense = lists_process(weights, projection, rows, columns, options)
                     port.connect(dense.s_in)
                     dense.a_out.connect(port_of(target, projection))
                     continue
@@ -238,7 +239,7 @@ def connect(sources: Groups, targets: Groups, projection: Record) -> None:
                 if delays is None:
                     dense = Dense(weights=block, **options)
                 else:
-                    late = np.tile(delays[columns], (len(rows), 1))
+                    late = np.broadcast_to(delays, weights.shape)[np.ix_(rows, columns)]
                     dense = DelayDense(weights=block, delays=late, **options)
                 port.connect(dense.s_in)
                 dense.a_out.connect(port_of(target, projection))

@@ -102,21 +102,19 @@ def test_what_arrives_is_what_a_queue_holds(random_network, seed):
         assert (found[:, sample] >> 6).tolist() == queued(first, x[:, sample])
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seed=SEEDS, extreme=st.booleans())
 def test_the_engine_agrees_with_the_reference(random_network, seed, extreme):
     rng = np.random.default_rng(seed)
     net, inputs = random_network(rng, extreme=extreme)
     net, inputs = delayed(net, rng), longer(inputs, rng)
     expected = reference.run(net, inputs, probes=PROBES)
-    for mode in ("auto", "events"):
-        for threads in (1, 2):
-            assert_same(
-                engine.run(net, inputs, probes=PROBES, mode=mode, threads=threads), expected
-            )
+    for mode, threads in (("auto", 1), ("events", 2)):
+        found = engine.run(net, inputs, probes=PROBES, mode=mode, threads=threads)
+        assert_same(found, expected)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=SEEDS)
 def test_products_agree_with_the_reference(random_network, seed):
     rng = np.random.default_rng(seed)
@@ -126,18 +124,18 @@ def test_products_agree_with_the_reference(random_network, seed):
     assert_same(found, reference.run(net, inputs, probes=PROBES))
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(seed=SEEDS, extreme=st.booleans())
 def test_every_model_hears_late_messages(mixed_network, seed, extreme):
     rng = np.random.default_rng(seed)
-    models = tuple(name for name, kind in NEURONS.items() if not kind.in_order)
+    models = tuple(name for name in NEURONS if name != "xylo")
     net, inputs = mixed_network(rng, models=models, extreme=extreme)
     net = delayed(net, rng)
     found = engine.run(net, inputs, probes=PROBES, threads=1)
     assert_same(found, reference.run(net, inputs, probes=PROBES))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=SEEDS)
 def test_kernels_have_delays_of_their_weights(random_convolution, random_network, seed):
     rng = np.random.default_rng(seed)
@@ -158,7 +156,7 @@ def test_kernels_have_delays_of_their_weights(random_convolution, random_network
     assert_same(found, reference.run(net, inputs, probes=PROBES))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=SEEDS, numpy=st.booleans())
 def test_chunks_give_the_bits_of_one_run(random_network, seed, numpy):
     rng = np.random.default_rng(seed)
@@ -180,7 +178,7 @@ def test_chunks_give_the_bits_of_one_run(random_network, seed, numpy):
         assert np.array_equal(np.concatenate([part.v[k] for part in parts]), expected.v[k])
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(seed=SEEDS)
 def test_the_torch_engine_agrees(random_network, seed):
     pytest.importorskip("torch")
