@@ -52,6 +52,21 @@ def test_no_run_leaves_the_bounds(random_network, seed, extreme):
     assert_sound(net, adversaries(net, rng))
 
 
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_no_run_leaves_the_bounds_of_late_synapses(random_network, seed):
+    rng = np.random.default_rng(seed)
+    net, _ = random_network(rng)
+    # a negative exponent rounds down once for every delay
+    late = (rng.integers(0, 9, q.shape).astype(np.int8) for q in net.projections)
+    wires = (
+        replace(q, synaptic_delays=d, weight_exp=-abs(q.weight_exp))
+        for q, d in zip(net.projections, late, strict=True)
+    )
+    net = replace(net, projections=tuple(wires))
+    assert_sound(net, adversaries(net, rng))
+
+
 def test_random_networks_hold_what_the_bounds_tell_apart(random_network, rng):
     found = [b for _ in range(40) for b in bounds(random_network(rng, extreme=True)[0])]
     for what in ("never", "always", "wraps", "overflows", "saturates"):

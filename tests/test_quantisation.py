@@ -136,6 +136,9 @@ def test_kernels_and_lists_are_dequantised_as_such_and_delays_are_refused(rng, r
     late = replace(q, delays=np.ones(n_pre, np.int16))
     with pytest.raises(UnsupportedError, match="input -> p0: a float network has no delays"):
         dequantise(replace(net, projections=(late,)))
+    late = replace(q, synaptic_delays=np.resize(np.arange(63, dtype=np.int8), q.weights.shape))
+    with pytest.raises(UnsupportedError, match="input -> p0: a float network has no delays"):
+        dequantise(replace(net, projections=(late,)))
 
 
 @given(seed=st.integers(0, 2**32 - 1), grid=st.sampled_from([0.0, 2 / 64]))

@@ -127,6 +127,12 @@ def test_the_footprint_is_that_of_the_chips_widths(small: tuple) -> None:
     assert footprint(replace(net, projections=(late, net.projections[1]))) == (
         (4 * 106 + 6 * 4 + 3 * 8 + 2 * 3) / 8
     )
+    # and of each of six synapses
+    by_synapse = np.arange(6, dtype=np.int8).reshape(late.shape)
+    late = replace(late, delays=None, synaptic_delays=by_synapse)
+    assert footprint(replace(net, projections=(late, net.projections[1]))) == (
+        (4 * 106 + 6 * 4 + 3 * 8 + 6 * 3) / 8
+    )
 
 
 def test_the_footprint_of_floats_is_that_of_double_precision(small: tuple) -> None:

@@ -108,6 +108,27 @@ def test_targets_agree_on_lists(
     assert sum(events.n_events for events in expected.spikes) > 10
 
 
+@pytest.mark.parametrize("lists", [False, True])
+def test_targets_agree_on_delays_of_synapses(
+    candidate: Target, lists: bool, random_network: RandomNetwork
+) -> None:
+    rng = np.random.default_rng(16)
+    net, inputs = random_network(rng, max_neurons=15)
+    projections = []
+    for q in net.projections:
+        late = rng.integers(0, 9, q.shape).astype(np.int8)
+        q = replace(q, synaptic_delays=late)
+        projections.append(from_matrix(q) if lists else q)
+    net = replace(net, chip=candidate.chip or net.chip, projections=tuple(projections))
+    expected = reference.run(net, inputs, probes=("u", "v"))
+    found = candidate.run(net, inputs, probes=("u", "v"))
+    assert found.spikes == expected.spikes
+    assert all(map(np.array_equal, found.u + found.v, expected.u + expected.v))
+    assert np.array_equal(found.synops, expected.synops)
+    assert any(q.weight_exp < 0 for q in net.projections)
+    assert sum(events.n_events for events in expected.spikes) > 10
+
+
 def test_targets_say_who_they_are_and_how_they_ran(
     candidate: Target, rng: np.random.Generator, random_network: RandomNetwork
 ) -> None:

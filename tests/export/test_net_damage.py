@@ -158,14 +158,20 @@ def test_damage_is_found_whatever_byte_it_hits(net_file: Path, count: int) -> No
 
 
 @pytest.mark.parametrize("count", [100, MANY])
+@pytest.mark.parametrize("of_synapses", [False, True])
 def test_damage_of_kernels_and_delays_is_found(
     rng: np.random.Generator,
     random_convolution: Callable[..., QuantisedConvolution],
     net_file: Path,
+    of_synapses: bool,
     count: int,
 ) -> None:
     q = random_convolution(rng)
-    q = replace(q, delays=rng.integers(0, 63, q.shape[1]).astype(np.int16))
+    if of_synapses:
+        late = rng.integers(0, 63, q.weights.shape).astype(np.int8)
+        q = replace(q, synaptic_delays=late)
+    else:
+        q = replace(q, delays=rng.integers(0, 63, q.shape[1]).astype(np.int16))
     (n, _), net = q.shape, read(net_file)
     zero = np.zeros(n, np.int32)
     registers = CubaRegisters(du=zero, dv=zero, vth=zero, bias_mant=zero, bias_exp=zero)

@@ -103,6 +103,15 @@ def test_delays_beyond_the_chips_are_told_of(rng: np.random.Generator) -> None:
     assert violations(net, LOIHI2) == []
     (found,) = violations(net, replace(LOIHI2, name="quick", delay_max=8))
     assert found.startswith("delays_fit: input -> hidden.delays: 12 of 12 outside [0, 8]")
+    by_synapse = np.zeros(late.shape, np.int8)
+    by_synapse[1, :2] = 9, 3
+    late = replace(late, delays=None, synaptic_delays=by_synapse)
+    net = replace(net, projections=(late, *net.projections[1:]))
+    assert violations(net, LOIHI2) == []
+    (found,) = violations(net, replace(LOIHI2, name="quick", delay_max=8))
+    assert "1 of 360 outside [0, 8], first 9 at synapse 12" in found
+    (found,) = violations(net, replace(LOIHI2, name="none", delay_max=0))
+    assert "2 of 360 outside [0, 0]" in found
 
 
 def test_a_network_carries_its_chip_through_a_file(

@@ -1,5 +1,7 @@
 """Memory of synapses, against the worked numbers of a Loihi core."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,6 @@ def test_seven_bits_are_stored_as_eight(bits, stored):
 
 def test_delays_are_stored_with_every_synapse():
     assert synapse_bits(projection(delays=np.array([0, 5], np.int16))) == 8 + 3
+    late = np.array([[0, 62], [1, 2], [3, 4]], np.int8)
+    by_synapse = replace(projection(), synaptic_delays=late)
+    assert synapse_bits(by_synapse) == 8 + 6

@@ -145,7 +145,7 @@ def test_integrators_are_refused(net: Network) -> None:
 def test_registers_that_were_changed_are_checked(net: Network) -> None:
     made = quantise(net)
     first, second, third = made.projections
-    late = replace(first, delays=np.full(8, 2, np.int16), message_bits=0)
+    late = replace(first, synaptic_delays=np.full(first.shape, 2, np.int8), message_bits=0)
     large = replace(second, weights=np.full((20, 20), 200, np.int16), weight_exp=9)
     found = violations(replace(made, projections=(late, large, third, third)), XYLO2)
     text = "\n".join(map(str, found))
