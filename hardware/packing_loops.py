@@ -3,7 +3,7 @@
 # numba infers the types of these functions
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
-from hetlava.sim.compiling import compiled
+from hetlava.sim.jitting import jitted
 
 NEURONS, PROFILES, THRESHOLDS, MEMORY, INPUTS, OUTPUTS = range(6)
 # of every projection into the population of the next neuron: sources on the core, bits of the
@@ -11,7 +11,7 @@ NEURONS, PROFILES, THRESHOLDS, MEMORY, INPUTS, OUTPUTS = range(6)
 SOURCES, SPARSE, TAKEN, NEW_SOURCES, NEW_SPARSE, NEW_TAKEN = range(6)
 
 
-@compiled
+@jitted
 def cut(
     order,  # (k,) int64, neurons to place
     population,  # (n,) int32
@@ -66,7 +66,7 @@ def cut(
     return k + 1
 
 
-@compiled
+@jitted
 def _meet(q, k, into, last_population, members, totals):
     """Start counting for a population that core ``k`` has no neuron of so far."""
     if last_population[q] != k:
@@ -77,14 +77,14 @@ def _meet(q, k, into, last_population, members, totals):
                 totals[kind, p] = 0
 
 
-@compiled
+@jitted
 def _copy(values, to):
     """Copy element by element: these loops are compiled without memory of their own."""
     for r in range(len(values)):
         to[r] = values[r]
 
 
-@compiled
+@jitted
 def _first_over(new, limits):
     """Return the first resource of which there is too little, -1 if there is none."""
     for r in range(6):
@@ -93,7 +93,7 @@ def _first_over(new, limits):
     return -1
 
 
-@compiled
+@jitted
 def _listen(sources, k, last_source, count):
     """Note that a neuron on core ``k`` has synapses from these sources."""
     for s in sources:
@@ -103,7 +103,7 @@ def _listen(sources, k, last_source, count):
         count[s] += 1
 
 
-@compiled
+@jitted
 def _need(
     i, k, n, first, stop, profile, threshold, axons, indptr, source, projection, dense, sparse,
     usage, last_profile, last_threshold, last_source, count, totals, new,
@@ -133,7 +133,7 @@ def _need(
     new[OUTPUTS] = usage[k, OUTPUTS] + axons[i]
 
 
-@compiled
+@jitted
 def reach(by_core, core, indptr, source, last_core, cores_of):
     """Count the cores that each source has synapses on; ``by_core``: the neurons core by core."""
     for at in range(len(by_core)):
@@ -145,7 +145,7 @@ def reach(by_core, core, indptr, source, last_core, cores_of):
                 cores_of[s] += 1
 
 
-@compiled
+@jitted
 def alone(indptr, source, projection, bits, memory):
     """Sum the memory of every neuron's synapses, of ``bits[p]`` each, for the neuron alone."""
     for i in range(len(memory)):
@@ -153,7 +153,7 @@ def alone(indptr, source, projection, bits, memory):
             memory[i] += bits[projection[source[j]]]
 
 
-@compiled
+@jitted
 def turn(starts, post, first, at, source):
     """Enter the synapses of one projection, given by source, at the places of their targets."""
     for pre in range(len(starts) - 1):

@@ -5,7 +5,7 @@ are, and of which of them sums are made; which events arrive; how far weights ar
 whether there are sums to add to.
 """
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import run_table, wire_table
-from hetlava.sim.compiling import Apart, inlined
+from hetlava.sim.compiling import compiled, inlined
 from hetlava.sim.list_sums import HALF_WORD, add_lists, add_sized_lists
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD, sum_rows
@@ -158,12 +158,12 @@ def _add_sized_runs(wires, w, sums, start, stop, shift):
             vec.add_sized_run(at + there, from_ + here, vec.read_int64(length, r), value, shift)
 
 
-_all_sized_lists = Apart(_sized_lists)
+_all_sized_lists = compiled(_sized_lists)
 # of each kind, for spikes and for messages with a size
 ADDERS = {
-    col.MATRIX: (Apart(_rows), Apart(_sized_rows)),
-    col.LISTED: (Apart(_lists), _all_sized_lists),
+    col.MATRIX: (compiled(_rows), compiled(_sized_rows)),
+    col.LISTED: (compiled(_lists), _all_sized_lists),
     col.LISTED_WORDS: (_all_sized_lists, _all_sized_lists),
-    col.KERNEL: (Apart(_kernel), Apart(_sized_kernel)),
-    col.KERNEL_ELSEWHERE: (Apart(_kernel_elsewhere), Apart(_sized_kernel_elsewhere)),
+    col.KERNEL: (compiled(_kernel), compiled(_sized_kernel)),
+    col.KERNEL_ELSEWHERE: (compiled(_kernel_elsewhere), compiled(_sized_kernel_elsewhere)),
 }

@@ -9,12 +9,12 @@ it runs; what its own neurons send is delivered as it arises.
 
 from hetlava.sim.analog_loop import pass_in_loop
 from hetlava.sim.analog_state import Clock, Group, Received, Work, bound, jump, send, until_spike
-from hetlava.sim.compiling import compiled
+from hetlava.sim.jitting import jitted
 
 __all__ = ["Clock", "Group", "Received", "Work", "run_samples"]
 
 
-@compiled
+@jitted
 def run_samples(group, received, clock, work, ends, trace_u, trace_v, first, last):
     """Run samples and return how many were finished before the room for spikes ran out.
 
@@ -29,7 +29,7 @@ def run_samples(group, received, clock, work, ends, trace_u, trace_v, first, las
     return last - first
 
 
-@compiled
+@jitted
 def _run_sample(group, received, clock, work, trace_u, trace_v, sample):
     key = received.key[sample]
     event, last_event = received.indptr[sample], received.indptr[sample + 1]
@@ -52,14 +52,14 @@ def _run_sample(group, received, clock, work, trace_u, trace_v, sample):
     return True
 
 
-@compiled
+@jitted
 def _rest(group, work):
     for i in range(len(work.u)):
         work.u[i], work.v[i], work.free[i], work.sent[i] = 0.0, group.start[i], 0.0, 0
     work.position[1] = 0
 
 
-@compiled
+@jitted
 def _hear(group, received, work, event, last_event, now):
     """Let the spikes that arrive by ``now`` jump the currents; return the first later one."""
     while event < last_event and received.time[event] <= now:
@@ -69,7 +69,7 @@ def _hear(group, received, work, event, last_event, now):
     return event
 
 
-@compiled
+@jitted
 def _end_step(group, clock, work, trace_u, trace_v, step, sample, key):
     """Compare, sample and deliver as it is due at the end of a step."""
     now = (step + 1) * clock.dt
@@ -85,7 +85,7 @@ def _end_step(group, clock, work, trace_u, trace_v, step, sample, key):
     return True
 
 
-@compiled
+@jitted
 def _pass_time(group, clock, work, start, stop, key):
     """Let all neurons go on from ``start`` to ``stop``, sending what they send."""
     if group.looped and not clock.clocked:
@@ -99,7 +99,7 @@ def _pass_time(group, clock, work, start, stop, key):
     return True
 
 
-@compiled
+@jitted
 def _compare(group, clock, work, now, key):
     """Let fire what is above its threshold, as a chip with steps does at the end of one."""
     for i in range(len(work.u)):

@@ -7,10 +7,10 @@ import numpy as np
 
 from hetlava.sim.analog_neuron import NEVER, first_crossing
 from hetlava.sim.analog_state import bound, jump, send, until_spike
-from hetlava.sim.compiling import compiled
+from hetlava.sim.jitting import jitted
 
 
-@compiled
+@jitted
 def pass_in_loop(group, clock, work, start, stop, key):
     """Go from spike to spike of the group, each of which reaches the group itself."""
     now = start
@@ -36,7 +36,7 @@ def pass_in_loop(group, clock, work, start, stop, key):
             _take_late(group, work, late)
 
 
-@compiled
+@jitted
 def _next_to_fire(group, work, now, until):
     """Return the neuron that fires first between ``now`` and ``until``, -1 if none does."""
     best = -1
@@ -54,14 +54,14 @@ def _next_to_fire(group, work, now, until):
     return best
 
 
-@compiled
+@jitted
 def _move_all(group, work, now, t):
     """Let all neurons go on to ``t``, before which none fires."""
     for i in range(len(work.u)):
         until_spike(group, work, i, now, t, True)
 
 
-@compiled
+@jitted
 def _post(group, work, i, t):
     """Deliver a spike to the group at once, or keep it for when its jitter lets it arrive."""
     sent = work.time[work.position[0] - 1]
@@ -77,7 +77,7 @@ def _post(group, work, i, t):
     return True
 
 
-@compiled
+@jitted
 def _take_late(group, work, k):
     jump(work.u, group.inside, work.late_neuron[k])
     bound(group, work)

@@ -17,7 +17,7 @@ doubles: what remains is the rounding of v itself, some 1e-16 of it divided by i
 
 import numpy as np
 
-from hetlava.sim.compiling import compiled
+from hetlava.sim.jitting import jitted
 
 NEVER = np.inf
 NEAR = 0.5  # |d| t below which the difference of exponentials would lose digits
@@ -25,7 +25,7 @@ ROUNDS = 100  # of the search; bisection alone needs 60
 SPACING = 4.5e-16  # relative, two units in the last place
 
 
-@compiled
+@jitted
 def evolve(t, u, v, tau_mem, tau_syn, leak):
     """Return u and v after ``t`` seconds without event."""
     keep_v, keep_u = np.exp(-t / tau_mem), np.exp(-t / tau_syn)
@@ -40,7 +40,7 @@ def evolve(t, u, v, tau_mem, tau_syn, leak):
     return keep_u * u, leak + (v - leak) * keep_v + u * response
 
 
-@compiled
+@jitted
 def extremum(u, v, tau_mem, tau_syn, leak):
     """Return the time at which v would turn, infinity or nan if it never does."""
     d = 1 / tau_syn - 1 / tau_mem
@@ -50,7 +50,7 @@ def extremum(u, v, tau_mem, tau_syn, leak):
     return (np.log1p(d * tau_mem) - np.log1p(d * ratio)) / d
 
 
-@compiled
+@jitted
 def bracketed(high, u, v, tau_mem, tau_syn, leak, threshold):
     """Return when v first reaches the threshold, below it at 0, at or above it at ``high``."""
     low, t = 0.0, 0.5 * high
@@ -72,7 +72,7 @@ def bracketed(high, u, v, tau_mem, tau_syn, leak, threshold):
     return high
 
 
-@compiled
+@jitted
 def first_crossing(t, u, v, tau_mem, tau_syn, leak, threshold):
     """Return the wait until v reaches the threshold within ``t``, else NEVER; u and v at ``t``."""
     u1, v1 = evolve(t, u, v, tau_mem, tau_syn, leak)

@@ -9,7 +9,7 @@ import numpy as np
 
 from hetlava.arrays import Bool, Float, Int, Int64
 from hetlava.sim.analog_neuron import NEVER, evolve, first_crossing
-from hetlava.sim.compiling import compiled
+from hetlava.sim.jitting import jitted
 
 
 class Group(NamedTuple):
@@ -67,7 +67,7 @@ class Work(NamedTuple):
     neuron: Int
 
 
-@compiled
+@jitted
 def until_spike(group, work, i, start, stop, clocked):
     """Move neuron i to its next spike, or to ``stop``; set ``fired`` and return the time."""
     work.fired[i] = False
@@ -95,7 +95,7 @@ def until_spike(group, work, i, start, stop, clocked):
     return min(t + wait, stop)
 
 
-@compiled
+@jitted
 def send(group, clock, work, i, t, key):
     """Write a spike of neuron i and let its refractory time begin; False if there is no room."""
     at = work.position[0]
@@ -111,20 +111,20 @@ def send(group, clock, work, i, t, key):
     return True
 
 
-@compiled
+@jitted
 def jump(u, rows, which):
     for i in range(len(u)):
         u[i] += rows[which, i]
 
 
-@compiled
+@jitted
 def bound(group, work):
     for i in range(len(work.u)):
         most = group.current_max[i]
         work.u[i] = min(max(work.u[i], -most), most)
 
 
-@compiled
+@jitted
 def gaussian(key, neuron, count):
     """Return a standard normal number that depends on nothing but its three arguments.
 
@@ -138,7 +138,7 @@ def gaussian(key, neuron, count):
     return radius * np.cos(2.0 * np.pi * float(b >> np.uint64(11)) / 9007199254740992.0)
 
 
-@compiled
+@jitted
 def _mixed(x):
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -161,7 +161,7 @@ class Block:
             seconds.append(time.perf_counter() - start)
         self.rows.flags.writeable = False  # recordings hold parts of it
         synops = np.zeros(self.n_samples, np.int64)
-        listing.add_synops(self.sources, self.table, synops)
+        listing.add_synops(self.sources, self.table, len(self.sources), synops)
         if self.memory is not None:
             self._remember(self.memory)
         return Output(

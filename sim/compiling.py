@@ -1,153 +1,115 @@
-"""How loops are compiled, and where the result is kept for the next process.
+"""How the engine's loops are compiled, when they are first needed."""
 
-Numba's own cache on disk looks at the file of the outermost loop only: after a change in a loop
-that it calls, or in a constant of another file, an old program would run on. Here a folder is named
-after the content of every file that a loop is made from.
-"""
+# mypy: allow-untyped-calls
 
-# mypy: allow-subclassing-any
-
-import inspect
-import os
-import sys
+import ctypes
 from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
-from pathlib import Path
-from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any, TypeVar
 
+import llvmlite
 import numba
-from numba.core import ccallback as numba_ccallback
-from numba.core import errors
+import numpy as np
+from numba.core import codegen as numba_codegen
+from numba.core import compiler_lock as numba_lock
 
-from hetlava import fixedpoint
-
-ccallback: Any = numba_ccallback  # not annotated
-CompilingError = errors.NumbaError
+from hetlava.arrays import AnyArray
+from hetlava.sim import columns as col
+from hetlava.sim.caching import cache_folder, read_program, write_program
+from hetlava.sim.instructions import CompilingError as CompilingError
+from hetlava.sim.translating import Program
 
 F = TypeVar("F", bound=Callable[..., Any])
-# without counting of references, which costs 2x; numba's annotation lacks _nrt
-LOOSE: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
-OPTIONS: dict[str, Any] = {"nogil": True, **LOOSE}
+TABLES = {"sources": col.SOURCE_COLUMNS, "wires": col.WIRE_COLUMNS, "run": 0}  # of these names
+_apart: set[Callable[..., Any]] = set()
 
 
 def inlined(function: F) -> F:
-    """Copy into the loops that call it: no handing over of tables, and the shortest compilation.
-
-    LLVM optimises a function that is called again with everyone that calls it, however deep.
-    """
-    jit: Any = numba.njit
-    fast: F = jit(inline="always", **OPTIONS)(function)
-    return fast
+    """Copy into the loops that call it, as is done with every function that is not ``called``."""
+    return function
 
 
 def called(function: F) -> F:
-    """Compile once for all loops that call it."""
-    jit: Any = numba.njit
-    fast: F = jit(**OPTIONS)(function)
-    return fast
+    """Write it once in a loop, however often that calls it; it returns nothing."""
+    _apart.add(function)
+    return function
 
 
-def compiled(function: F) -> F:
-    """Compile on first use, keeping the result on disk where a folder can be written."""
-    fast: Any = called(function)
-    folder = cache_folder(function)
-    if folder is not None:
-        fast._cache = _cache_in(folder, function)
-    result: F = fast
-    return result
+class Loop:
+    """A loop that is compiled when it is first called, or its address is asked for.
 
-
-class Apart:
-    """A loop compiled on its own when its address is first asked for, and called by that.
-
-    Its arguments and its result are words of 64 bits. Nothing of it is compiled again with those
-    who call it, and a network compiles only what it needs.
+    Its arguments and its result are words of 64 bits; those called ``sources``, ``wires`` and
+    ``run`` are where such tables are. The program is kept on disk where a folder can be written.
     """
 
-    def __init__(self, function: Callable[..., int]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.name = f"{function.__module__}.{function.__name__}"
+        self.from_disk = False
         self._function, self._lock = function, Lock()
-        self._program: Any = None  # kept, or the memory at the address is given back
+        self._library: Any = None  # kept, or the memory at the address is given back
+        self._address = 0
+        self._call: Any = None
 
     @property
     def address(self) -> int:
         """Where the program is."""
         with self._lock:  # the threads of a run ask at once, and a second program would end one
-            if self._program is None:
-                self._program = self._compile()
-        return int(self._program.address)
+            if not self._address:
+                self._library = self._loaded()
+                self._address = int(self._library.get_pointer_to_function(self.name))
+        return self._address
 
-    def _compile(self) -> Any:
-        word: Any = numba.types.intp
-        words = (word,) * self._function.__code__.co_argcount
-        made: Any = ccallback.CFunc(self._function, (words, word), locals={}, options=LOOSE)
+    def __call__(self, *arguments: int | AnyArray) -> int:
+        """Run it with numbers and addresses of arrays, without Python's lock."""
+        if self._call is None:
+            words = [ctypes.c_int64] * len(arguments)
+            self._call = ctypes.CFUNCTYPE(ctypes.c_int64, *words)(self.address)
+        return int(self._call(*map(_word, arguments)))
+
+    def _loaded(self) -> Any:
         folder = cache_folder(self._function)
-        if folder is not None:
-            made._cache = _cache_in(folder, self._function)
-        made.compile()
-        return made
+        file = folder / f"{self.name}-{_machine()}.program" if folder else None
+        found = read_program(file) if file else None
+        self.from_disk = found is not None
+        with numba_lock.global_compiler_lock:
+            if found is not None:
+                return _codegen().unserialize_library((self.name, "object", found))
+            made = self._compiled()
+            if file:
+                write_program(file, *made.serialize_using_object_code()[2])
+            return made
+
+    def _compiled(self) -> Any:
+        program = Program(self._function, TABLES, _apart)
+        try:
+            library = _codegen().create_library(self.name)
+            library.enable_object_caching()
+            library.add_ir_module(program.module)
+            library.finalize()
+        except RuntimeError as error:  # from LLVM
+            raise CompilingError(f"{self.name}: {error}") from error
+        return library
 
 
-def cache_folder(function: Callable[..., Any]) -> Path | None:
-    """Return where programs made from these sources are kept; None if nothing can be written.
-
-    ``NUMBA_CACHE_DIR`` if it is set, otherwise beside the sources, or in the user's cache where
-    the installation is read-only.
-    """
-    own = Path(inspect.getfile(function))
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(fixedpoint.__file__), own]
-    digest = sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    places = [own.parent / "__pycache__", _user_cache()]
-    config: Any = numba.config
-    if config.CACHE_DIR:
-        places = [Path(config.CACHE_DIR)]
-    return next(filter(_is_writable, (place / f"hetlava-{digest}" for place in places)), None)
+def compiled(function: Callable[..., Any]) -> Loop:
+    """Compile when first needed."""
+    return Loop(function)
 
 
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "hetlava"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "hetlava"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hetlava"
+def _word(x: int | AnyArray) -> int:
+    return int(x.ctypes.data) if isinstance(x, np.ndarray) else int(x)
 
 
-def _is_writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=folder).close()
-    except OSError:
-        return False
-    return True
+@cache
+def _codegen() -> Any:
+    """Return numba's way from LLVM to the instructions of this machine."""
+    return numba_codegen.JITCPUCodegen("hetlava")
 
 
-def _cache_in(folder: Path, function: Callable[..., Any]) -> Any:
-    """Return numba's cache of a function's programs, in a folder that nothing else shares."""
-    from numba.core import caching as numba_caching
-
-    caching: Any = numba_caching
-
-    class Place(caching._CacheLocator):
-        _py_file = inspect.getfile(function)  # for messages
-
-        def get_cache_path(self) -> str:
-            return str(folder)
-
-        def get_source_stamp(self) -> str:
-            return folder.name  # a change of the sources changes the folder
-
-        def get_disambiguator(self) -> str:
-            return str(function.__code__.co_firstlineno)
-
-        @classmethod
-        def from_function(cls, py_func: object, py_file: object) -> "Place":
-            return cls()
-
-    class Programs(caching.CompileResultCacheImpl):
-        _locator_classes = [Place]
-
-    class Cache(caching.FunctionCache):
-        _impl_class = Programs
-
-    return Cache(function)
+@cache
+def _machine() -> str:
+    """Return a name for what programs depend on but the sources: processor and compiler."""
+    parts = (*_codegen().magic_tuple(), numba.__version__, llvmlite.__version__)
+    return sha256(repr(parts).encode()).hexdigest()[:16]

@@ -5,7 +5,7 @@ the product has no fraction that it should not have. The other way, exact for ev
 into ``(|x| >> 12) * keep + ((|x| & 4095) * keep >> 12)`` in 32 bits.
 """
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 from typing import Any, NamedTuple

@@ -1,6 +1,6 @@
 """Compiled loops over CUBA neurons and steps; loaded only when a network runs."""
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np
@@ -9,7 +9,7 @@ from hetlava.fixedpoint import DECAY_BITS, STATE_SHIFT
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import call, run_table, source_table, wire_table
-from hetlava.sim.compiling import Apart, called, compiled, inlined
+from hetlava.sim.compiling import called, compiled, inlined
 from hetlava.sim.cuba_vectors import (
     advance_more_rows,
     advance_rows,
@@ -131,7 +131,7 @@ def _sum_many(
     return 0
 
 
-MANY = Apart(_sum_many)
+MANY = compiled(_sum_many)
 
 
 @called
@@ -176,4 +176,4 @@ def _turn(sources, run, p, words, n_words, spikes):
             vec.set_bit(spikes, neuron)
 
 
-ADVANCE = Apart(_advance)
+ADVANCE = compiled(_advance)

@@ -1,6 +1,6 @@
 """Sums of listed synapses: compiled loops over the groups of :mod:`hetlava.sim.synapse_lists`."""
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np

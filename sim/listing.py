@@ -1,6 +1,6 @@
 """Spikes as bits and as lists of events: how the engine's loops turn one into the other."""
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import call, run_table, source_table, wire_table
-from hetlava.sim.compiling import Apart, called, compiled, inlined
+from hetlava.sim.compiling import called, compiled, inlined
 from hetlava.sim.placing import LANES
 
 BYTES = 8  # of a word of spikes
@@ -57,7 +57,7 @@ def _listen(sources_at, wires_at, run_at, w, sample, t, events, values, position
     return position
 
 
-LISTEN = Apart(_listen)
+LISTEN = compiled(_listen)
 
 
 @called
@@ -69,7 +69,7 @@ def _read_values(row, events, values, start, stop):
 @compiled
 def list_late(sources, wires, run, w, rows, events, values):
     """List what arrives late through wire w in every step of every sample; return how much."""
-    position, tables = np.int64(0), (sources.ctypes.data, wires.ctypes.data, run.ctypes.data)
+    position, tables = np.int64(0), (sources, wires, run)
     for sample in range(run[col.N_SAMPLES]):
         for t in range(run[col.N_STEPS]):
             to = w, sample, t, events, values, position
@@ -83,7 +83,7 @@ def count(sources, run, first_p, last_p):
     """Count the spikes of populations of which all samples and steps have run."""
     if run[col.SAMPLE_TO] == run[col.N_SAMPLES] and run[col.STEP_TO] == run[col.N_STEPS]:
         for p in range(first_p, last_p):
-            call(run[col.COUNT_AT], (sources.ctypes.data, run.ctypes.data, p + 1))
+            call(run[col.COUNT_AT], (sources, run, p + 1))
 
 
 def _count(sources_at, run_at, q):
@@ -101,7 +101,7 @@ def _count(sources_at, run_at, q):
     return 0
 
 
-COUNT = Apart(_count)
+COUNT = compiled(_count)
 
 
 @compiled
@@ -138,9 +138,9 @@ def mark_spikes(sources, run, q):
 
 
 @compiled
-def add_synops(sources, run, synops):
+def add_synops(sources, run, n_sources, synops):
     """Add the synapses that the events of all sources meet to ``synops`` of every sample."""
-    for q in range(len(sources)):
+    for q in range(n_sources):
         fan_out, rows, events = (
             sources[q, col.FAN_OUT_AT], sources[q, col.LIST_ROWS_AT], sources[q, col.LIST_AT]
         )  # fmt: skip
@@ -149,4 +149,4 @@ def add_synops(sources, run, synops):
             stop = vec.read_int64(rows, row + run[col.N_STEPS])
             for e in range(vec.read_int64(rows, row), stop):
                 total += vec.read_int32(fan_out, np.int64(vec.read_int32(events, e)))
-            synops[sample] += total
+            vec.write_int64(synops, sample, vec.read_int64(synops, sample) + total)

@@ -1,6 +1,6 @@
 """Compiled loops over neurons of other models than CUBA."""
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import run_table, source_table, wire_table
-from hetlava.sim.compiling import Apart, called
+from hetlava.sim.compiling import called, compiled
 from hetlava.sim.listing import BYTES, spikes_row, values_row
 from hetlava.sim.models import update_model
 from hetlava.sim.ordered import receive_in_order
@@ -61,4 +61,4 @@ def _update(sources, run, p, first, n, sample, t):
                 vec.write_int32(values, neuron, message)
 
 
-ADVANCE, ADVANCE_IN_ORDER = Apart(_advance), Apart(_advance_in_order)
+ADVANCE, ADVANCE_IN_ORDER = compiled(_advance), compiled(_advance_in_order)

@@ -5,7 +5,7 @@ Each function advances the neurons ``0 .. n - 1`` and returns nothing: what they
 ``size`` words after another.
 """
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Messages added one after another, each sum saturating: what neurons of a Xylo core receive."""
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np

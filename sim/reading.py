@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hetlava.sim.compiling import compiled
+from hetlava.sim.jitting import jitted
 
 
-@compiled
+@jitted
 def read_rows(memory: Any, rows: Any, width: int) -> int:
     """Read ``width`` words of 64 bits at each of ``rows`` and return something of them all."""
     total = np.uint64(0)
@@ -19,7 +19,7 @@ def read_rows(memory: Any, rows: Any, width: int) -> int:
     return int(total)
 
 
-@compiled
+@jitted
 def _row(memory, start, width):
     total = np.uint64(0)
     for k in range(width):

@@ -4,7 +4,7 @@ Sums are made in 32 bits, in which they wrap as the chip's messages do; where th
 negative the whole sum is made first, since its floor is what arrives.
 """
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np
@@ -115,7 +115,7 @@ def _add_wire(sources, wires, run, w, drive, p, first, n, start, stop, filled):
         target, shift, filled = run[col.TOTAL_AT], np.int64(0), True
         vec.clear(target, WORD * words)
     size = sources[p + 1, col.SIZE]
-    tables = run.ctypes.data, wires.ctypes.data
+    tables = run, wires
     where = w, target, size, first, n, start, stop, shift, np.int64(filled)
     call(add, tables + where)
     if whole:

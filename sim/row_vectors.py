@@ -3,7 +3,7 @@
 A row is of 64 bytes, the weights of a source to 64 neurons.
 """
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 from llvmlite import ir

@@ -1,6 +1,6 @@
 """Loops over samples, steps and chunks of neurons, whatever the model; states and their traces."""
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from hetlava.sim import columns as col
 from hetlava.sim import vectors as vec
 from hetlava.sim.calling import call, run_table, source_table
-from hetlava.sim.compiling import Apart, compiled, inlined
+from hetlava.sim.compiling import compiled, inlined
 from hetlava.sim.listing import BYTES, count, spikes_row
 from hetlava.sim.placing import LANES
 from hetlava.sim.receiving import WORD
@@ -63,7 +63,7 @@ def run_loop(sources, wires, run, first_p, last_p):
 @inlined
 def _advance(sources, wires, run, p, first, n, sample, t):
     """Bring places ``first .. first + n`` of a population through a step."""
-    tables = sources.ctypes.data, wires.ctypes.data, run.ctypes.data
+    tables = sources, wires, run
     loop = sources[p + 1, col.ADVANCE_AT]
     if run[col.STEPS_BEFORE] + t < sources[p + 1, col.START]:
         loop = run[col.WAIT_AT]
@@ -75,7 +75,7 @@ def _advance(sources, wires, run, p, first, n, sample, t):
 def record(sources, wires, run, p, first, n, sample, t):
     """Copy what is recorded of the state after a step, if anything is."""
     if sources[p + 1, col.U_AT] or sources[p + 1, col.V_AT]:
-        tables = sources.ctypes.data, wires.ctypes.data, run.ctypes.data
+        tables = sources, wires, run
         call(run[col.RECORD_AT], tables + (p, first, n, sample, t))
 
 
@@ -83,7 +83,7 @@ def record(sources, wires, run, p, first, n, sample, t):
 def settle(sources, run, p, first, n, sample, anew):
     """Make ready for the steps of this call, or return to rest; put down if currents are tame."""
     where = p, first, n, sample, np.int64(anew)
-    call(run[col.SETTLE_AT], (sources.ctypes.data, run.ctypes.data, *where))
+    call(run[col.SETTLE_AT], (sources, run, *where))
 
 
 @inlined
@@ -91,7 +91,7 @@ def _hear(sources, wires, run, first_p, last_p, sample, t):
     """Collect what populations of a loop receive from each other."""
     for w in range(sources[first_p + 1, col.FIRST_WIRE], sources[last_p, col.LAST_WIRE]):
         if wires[w, col.MODE] == col.FROM_LOOP:
-            tables = sources.ctypes.data, wires.ctypes.data, run.ctypes.data
+            tables = sources, wires, run
             to = wires[w, col.NOW_AT], wires[w, col.NOW_VALUES_AT], np.int64(0)
             wires[w, col.N_RECENT] = call(run[col.LISTEN_AT], tables + (w, sample, t) + to)
 
@@ -173,4 +173,4 @@ def _trace(sources, p, to, row, state, first, n):
             vec.write_int32(at, first + k, vec.read_int32(state, k))
 
 
-SETTLE, WAIT, RECORD = Apart(_settle), Apart(_wait), Apart(_record)
+SETTLE, WAIT, RECORD = compiled(_settle), compiled(_wait), compiled(_record)

@@ -8,20 +8,20 @@ of arrays, whose owners must outlive the call.
 Spikes are bits: neuron ``64 w + b`` is bit ``b`` of word ``w``.
 """
 
-# numba infers the types of these functions
+# what is compiled names no types
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import platform
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import extending, types
+from numba import types
 from numba.core import cgutils
 
 from hetlava.fixedpoint import STATE_BITS
+from hetlava.sim.instructions import Instruction
 
-# numba annotates it as if its first argument were passed
-intrinsic: Any = extending.intrinsic
+intrinsic: Any = Instruction
 
 UNIT = 64  # bytes of a row that are handled together: 64 neurons
 BIT, I8, I16, I32, I64 = (ir.IntType(n) for n in (1, 8, 16, 32, 64))

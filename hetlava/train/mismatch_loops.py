@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hetlava.sim.compiling import compiled
+from hetlava.sim.jitting import jitted
 from hetlava.train.surrogates import SURROGATES
 
 
-@compiled
+@jitted
 def _forward(drive, chip, alpha, beta, leak, threshold, reset, start, u, y, s):
     """Run rows (N, n, T); ``y`` is v before the reset; spikes are the chip's where it gave some."""
     forced = chip.shape[0] > 0
@@ -30,7 +30,7 @@ def _forward(drive, chip, alpha, beta, leak, threshold, reset, start, u, y, s):
                     v = reset[i]
 
 
-@compiled
+@jitted
 def _backward(
     grad_y, u, y, s, alpha, beta, leak, reset, start, grad_drive, grad_alpha, grad_beta, volts
 ):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from hetlava.sim import compiling
+from hetlava.sim import caching, compiling
 
 
 def double(x):
@@ -20,42 +20,42 @@ def package(tmp_path, monkeypatch):
     """A folder of sources that stands for the package, and a cache of the user's beside it."""
     sources = tmp_path / "sim"
     sources.mkdir()
-    for name in ("compiling.py", "loops.py"):
-        shutil.copy(Path(compiling.__file__), sources / name)
-    monkeypatch.setattr(compiling, "__file__", str(sources / "compiling.py"))
-    monkeypatch.setattr(compiling.inspect, "getfile", lambda _: str(sources / "loops.py"))
+    for name in ("caching.py", "loops.py"):
+        shutil.copy(Path(caching.__file__), sources / name)
+    monkeypatch.setattr(caching, "__file__", str(sources / "caching.py"))
+    monkeypatch.setattr(caching, "getfile", lambda _: str(sources / "loops.py"))
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
-    monkeypatch.setattr(compiling, "_user_cache", lambda: tmp_path / "user")
+    monkeypatch.setattr(caching, "_user_cache", lambda: tmp_path / "user")
     return sources
 
 
 def test_programs_are_kept_beside_their_sources(package):
-    assert compiling.cache_folder(double).parent == package / "__pycache__"
+    assert caching.cache_folder(double).parent == package / "__pycache__"
 
 
 def test_a_change_in_any_source_makes_them_anew(package):
-    before = compiling.cache_folder(double)
+    before = caching.cache_folder(double)
     (package / "other.py").write_text("LIMIT = 3")
-    between = compiling.cache_folder(double)
+    between = caching.cache_folder(double)
     (package / "other.py").write_text("LIMIT = 4")
-    assert len({before, between, compiling.cache_folder(double)}) == 3
+    assert len({before, between, caching.cache_folder(double)}) == 3
 
 
 def test_a_read_only_installation_keeps_them_in_the_users_cache(package, tmp_path):
     (package / "__pycache__").write_text("no folder can be made here, not even by root")
-    assert compiling.cache_folder(double).parent == tmp_path / "user"
+    assert caching.cache_folder(double).parent == tmp_path / "user"
 
 
 def test_loops_compile_where_no_cache_can_be_written(package, tmp_path):
     (package / "__pycache__").write_text("")
     (tmp_path / "user").write_text("")
-    assert compiling.cache_folder(double) is None
+    assert caching.cache_folder(double) is None
     assert compiling.compiled(double)(2) == 4
 
 
 def test_numba_is_told_where_by_its_own_variable(package, tmp_path, monkeypatch):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "elsewhere"))
-    assert compiling.cache_folder(double).parent == tmp_path / "elsewhere"
+    assert caching.cache_folder(double).parent == tmp_path / "elsewhere"
 
 
 def test_a_second_process_takes_the_program_from_the_disk(tmp_path):
@@ -64,30 +64,51 @@ def test_a_second_process_takes_the_program_from_the_disk(tmp_path):
         "from hetlava.sim.compiling import compiled\n"
         "@compiled\ndef triple(x):\n    return 3 * x\n"
         "assert triple(2) == 6\n"
-        "print(sum(triple.stats.cache_hits.values()))\n"
+        "print(triple.from_disk)\n"
     )
     command = [sys.executable, str(module)]
     hits = [
         subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         for _ in range(2)
     ]
-    assert hits == ["0", "1"]
+    assert hits == ["False", "True"]
 
 
 def test_a_loop_that_is_called_by_its_address_comes_from_the_disk_too(tmp_path):
     module = tmp_path / "loops.py"
     module.write_text(
         "from hetlava.sim.calling import call\n"
-        "from hetlava.sim.compiling import Apart, compiled\n"
+        "from hetlava.sim.compiling import compiled\n"
         "def difference(a, b):\n    return a - b\n"
-        "loop = Apart(difference)\n"
+        "loop = compiled(difference)\n"
         "@compiled\ndef ask(at, a, b):\n    return call(at, (a, b))\n"
         "assert ask(loop.address, 5, 7) == -2\n"
-        "print(loop._program.cache_hits)\n"
+        "print(loop.from_disk)\n"
     )
     command = [sys.executable, str(module)]
     hits = [
         subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         for _ in range(2)
     ]
-    assert hits == ["0", "1"]
+    assert hits == ["False", "True"]
+
+
+def test_a_program_that_is_not_whole_is_made_again(tmp_path):
+    file = tmp_path / "loop.program"
+    caching.write_program(file, b"instructions", b"text")
+    assert caching.read_program(file) == (b"instructions", b"text")
+    assert list(tmp_path.iterdir()) == [file]
+    file.write_bytes(file.read_bytes()[:-1])
+    assert caching.read_program(file) is None
+    assert caching.read_program(tmp_path / "none") is None
+
+
+def test_a_machine_that_llvm_does_not_know_is_an_error_of_compiling(tmp_path, monkeypatch):
+    class Unknown:
+        def create_library(self, name):
+            raise RuntimeError("no such machine")
+
+    monkeypatch.setattr(compiling, "cache_folder", lambda _: None)
+    monkeypatch.setattr(compiling, "_codegen", Unknown)
+    with pytest.raises(compiling.CompilingError, match="no such machine"):
+        compiling.compiled(double)(2)
