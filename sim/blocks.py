@@ -2,19 +2,17 @@
 
 # mypy: allow-untyped-calls
 
-import ctypes
 import time
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Int, Int64
+from hetlava.arrays import AnyArray, Int
 from hetlava.sim import columns as col
 from hetlava.sim import kernels, listing, stepping
 from hetlava.sim.dense_layers import dense_wires, run_dense, without_sizes
 from hetlava.sim.modes import Mode
 from hetlava.sim.placing import LANES
-from hetlava.sim.programs import attach
-from hetlava.sim.rooms import SCRATCH_AT, Room, plan
+from hetlava.sim.rooms import SCRATCH_AT, Room, address, plan
 from hetlava.sim.trains import Memory, Output, Recorder, Train, nothing
 from hetlava.sim.wiring import ROOM, Group, Prepared
 
@@ -47,15 +45,6 @@ def _rest(prepared: Prepared, n_samples: int) -> Int:
     return state
 
 
-def address(array: AnyArray | None) -> int:
-    """Return where an array lies, 0 for none, the fastest way that there is for it."""
-    if array is None:
-        return 0
-    if array.size and array.flags.writeable and array.flags.c_contiguous:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
-    return int(array.__array_interface__["data"][0])
-
-
 class Block:
     """Samples of a batch on their way through the layers.
 
@@ -83,10 +72,12 @@ class Block:
     ) -> None:
         self.prepared, self.memory, self.stop, self.mode = prepared, memory, stop, mode
         self.n_samples, self.n_steps = shape
-        self.sources, self.wires = prepared.source_table.copy(), prepared.wire_table.copy()
         self.kept: list[AnyArray | None] = []
-        graded = inputs.values is not None
-        self.room = Room(plan(prepared, shape, graded_input=graded), self.sources)
+        whole = plan(prepared, shape, graded_input=inputs.values is not None)
+        self.sources, self.wires, self.table = (
+            table.copy() for table in (whole.sources, whole.wires, whole.run)
+        )
+        self.room = Room(whole, self.sources)
         # all in one: n_samples * n_steps + 1 for each source
         self.rows = np.empty((len(self.sources), self.n_samples * self.n_steps + 1), np.int64)
         at, step = address(self.rows), self.rows.strides[0]
@@ -94,10 +85,11 @@ class Block:
         self.trains, self.late = [inputs], dict[int, Train]()
         self.sources[0, col.LIST_ROWS_AT : col.LIST_VALUES_AT + 1] = self._addresses(inputs)
         self.counts = [int(inputs.rows[-1] - inputs.rows[0])]  # of events of each source
-        self.table = self._table()
-        sized = [graded, *(x > 0 for x in prepared.graded[1:])]
-        attach(prepared.groups, self.sources, self.wires, self.table, sized)
-        self._attach_last()
+        for column, at in zip(SCRATCH_AT, self.room.scratch, strict=True):
+            self.table[column] = at
+        self.table[col.STOP_AT] = address(stop)
+        if memory is not None:
+            self._go_on(memory)
         if prepared.remembers:
             self._recall()
 
@@ -108,19 +100,15 @@ class Block:
     def _addresses(self, train: Train) -> tuple[int, ...]:
         return tuple(map(self._address, train))
 
-    def _table(self) -> Int64:
-        table = [0] * col.RUN_COLUMNS
-        table[col.N_SAMPLES] = table[col.SAMPLE_TO] = self.n_samples
-        table[col.N_STEPS] = table[col.STEP_TO] = self.n_steps
-        table[col.STOP_AT] = address(self.stop)
-        table[col.FRESH] = self.memory is None
-        for column, at in zip(SCRATCH_AT, self.room.scratch, strict=True):
-            table[column] = at
-        if self.memory is not None:  # otherwise one sample after the other, in the same place
-            table[col.STATE_AT] = self._address(self.memory.state)
-            table[col.STATE_STRIDE] = self.prepared.state_words
-            table[col.STEPS_BEFORE] = self.memory.n_steps
-        return np.array(table, np.int64)
+    def _go_on(self, memory: Memory) -> None:
+        """Continue from a state instead of from rest, with what was sent in the step before."""
+        table = self.table
+        table[col.FRESH], table[col.STEPS_BEFORE] = False, memory.n_steps
+        # otherwise one sample after the other has its state in the same place
+        table[col.STATE_AT] = self._address(memory.state)
+        table[col.STATE_STRIDE] = self.prepared.state_words
+        for w, wire in enumerate(self.wires):
+            wire[col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = self._addresses(self.before(w))
 
     def _recall(self) -> None:
         """Put down the spikes before this run that delays still need."""
@@ -201,15 +189,6 @@ class Block:
             return nothing(self.n_samples)
         train = self.memory.last[int(self.wires[w, col.SOURCE])]
         return train if self.wires[w, col.MESSAGES] else without_sizes(train)
-
-    def _attach_last(self) -> None:
-        """Say where the events of the step before are."""
-        if self.memory is None:
-            none = self._addresses(nothing(self.n_samples))  # and keep them while it runs
-            self.wires[:, col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = none
-            return
-        for w, wire in enumerate(self.wires):
-            wire[col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = self._addresses(self.before(w))
 
     def _attach(self, w: int) -> None:
         """Make the list of late events of wire w, or room for those of one step of a loop."""

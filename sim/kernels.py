@@ -66,9 +66,7 @@ def run_plain(sources, wires, run, p):
                 if sample == last:
                     ahead = _ask_for(ahead, ahead_stop, lines)
                 tame &= stop - start <= most
-                if t % LOOK_EVERY == 0:  # what follows is an estimate, and grows
-                    reach = largest_of_64(neurons[0])
-                reach = (reach * kept >> DECAY_BITS) + 1 + (stop - start) * most_by_one
+                reach = _reach(reach, t, neurons[0], kept, (stop - start) * most_by_one)
                 if wires[w, col.SUMS_AT]:
                     vec.clear(drive, WORD * LANES)
                     vec.add_floor(drive, sums, LANES, np.int32(0), up)
@@ -99,6 +97,14 @@ def _ask_for(ahead, stop, lines):
             vec.prefetch_later(ahead + LANES * k)
         ahead += LANES * lines
     return ahead
+
+
+@inlined
+def _reach(reach, t, currents, kept, more):
+    """Return what no current of 64 neurons exceeds after a step, from what it was before."""
+    if t % LOOK_EVERY == 0:  # from then on it is an estimate, and grows
+        reach = largest_of_64(currents)
+    return (reach * kept >> DECAY_BITS) + 1 + more
 
 
 @inlined

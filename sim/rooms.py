@@ -3,6 +3,7 @@
 Dozens of small arrays would take longer to be made than a small network takes to run.
 """
 
+import ctypes
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from hetlava.arrays import AnyArray, Int64
 from hetlava.sim import columns as col
 from hetlava.sim.placing import LANES
+from hetlava.sim.programs import attach
+from hetlava.sim.trains import Train, nothing
 from hetlava.sim.wiring import Prepared
 
 LINE = 64  # bytes of a cache line, with which every part begins
@@ -26,13 +29,19 @@ class Plan(NamedTuple):
 
     ``starts`` are those of what is shared by all sources, then of the spikes of each source as
     bits, then of its messages; ``shapes`` are (n_samples, history + n_steps, words) of each source,
-    ``sent`` is 1 for those whose messages have a size.
+    ``sent`` is 1 for those whose messages have a size. ``sources``, ``wires`` and ``run`` are the
+    tables of a run from rest, but for addresses of what each run has for itself. ``silence`` is
+    the step before it.
     """
 
     n_bytes: int
     starts: Int64
     shapes: tuple[tuple[int, int, int], ...]
     sent: Int64
+    sources: Int64
+    wires: Int64
+    run: Int64
+    silence: Train
 
 
 def plan(prepared: Prepared, shape: tuple[int, int], *, graded_input: bool) -> Plan:
@@ -58,7 +67,31 @@ def _plan(prepared: Prepared, shape: tuple[int, int], graded_input: bool) -> Pla
     parts += -parts % LINE
     ends = np.cumsum(parts)
     shapes = tuple((n_samples, int(r), int(w)) for r, w in zip(rows, words, strict=True))
-    return Plan(int(ends[-1]), ends - parts, shapes, sent)
+    silence = nothing(n_samples)
+    tables = _tables(prepared, shape, graded_input, silence)
+    return Plan(int(ends[-1]), ends - parts, shapes, sent, *tables, silence)
+
+
+def _tables(
+    prepared: Prepared, shape: tuple[int, int], graded_input: bool, silence: Train
+) -> tuple[Int64, Int64, Int64]:
+    sources, wires = prepared.source_table.copy(), prepared.wire_table.copy()
+    run = np.zeros(col.RUN_COLUMNS, np.int64)
+    run[[col.N_SAMPLES, col.SAMPLE_TO]], run[[col.N_STEPS, col.STEP_TO]] = shape
+    run[col.FRESH] = True
+    wires[:, col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = list(map(address, silence))
+    sized = [graded_input, *(x > 0 for x in prepared.graded[1:])]
+    attach(prepared.groups, sources, wires, run, sized)
+    return sources, wires, run
+
+
+def address(array: AnyArray | None) -> int:
+    """Return where an array lies, 0 for none, the fastest way that there is for it."""
+    if array is None:
+        return 0
+    if array.size and array.flags.writeable and array.flags.c_contiguous:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+    return int(array.__array_interface__["data"][0])
 
 
 class Room:
@@ -70,7 +103,7 @@ class Room:
     def __init__(self, plan: Plan, sources: Int64) -> None:
         self._plan = plan
         self._bytes = np.empty(plan.n_bytes + LINE, np.uint8)
-        base = int(self._bytes.__array_interface__["data"][0])
+        base = address(self._bytes)
         self._first = -base % LINE
         at = plan.starts + (base + self._first)
         self.scratch: list[int] = at[:SCRATCH].tolist()
