@@ -213,8 +213,9 @@ class Block:
         values = np.empty_like(neurons) if graded else None
         late = Train(np.zeros(self.n_samples * self.n_steps + 1, np.int64), neurons, values)
         tables = self.sources, self.wires, self.table
-        listing.list_late(*tables, w, *self._addresses(late))
-        return late
+        n = listing.list_late(*tables, w, *self._addresses(late))
+        # without the room, which holds anything
+        return Train(late.rows, neurons[:n], None if values is None else values[:n])
 
     def _train(self, q: int) -> Train:
         """Return the events of a source that has run."""

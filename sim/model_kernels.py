@@ -48,7 +48,10 @@ def _update(sources, run, p, first, n, sample, t):
     sums = sources[p + 1, col.SUMS]
     update_model(model, real, state, parameters, size, drive, sums, sent, options)
     spikes = spikes_row(sources, run, p + 1, sample, t)
-    vec.clear(spikes + BYTES * (first // LANES), BYTES * ((real + LANES - 1) // LANES))
+    if turned:  # places, with those between the rows of an image, may take more words than neurons
+        vec.clear(spikes, BYTES * sources[p + 1, col.WORDS])
+    else:
+        vec.clear(spikes + BYTES * (first // LANES), BYTES * ((real + LANES - 1) // LANES))
     values = values_row(sources, run, p + 1, sample, t)
     for k in range(real):
         message = vec.read_int32(sent, k)
