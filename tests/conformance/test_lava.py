@@ -102,7 +102,7 @@ def test_many_random_networks_agree(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "extreme"), [(24, False), (6, True)])
+@pytest.mark.parametrize(("seed", "extreme"), [(30, False), (48, True)])
 def test_ten_thousand_steps_agree(seed: int, extreme: bool, random_network: RandomNetwork) -> None:
     """Nothing drifts: a difference of one unit anywhere would stay, and grow."""
     rng = np.random.default_rng(seed)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,12 +34,13 @@ bars_of = runpy.run_path({conftest!r})["bars_of"]
 rng = np.random.default_rng(0)
 data = bars_of(rng, 40, "train"), bars_of(rng, 1, "test")
 with joined("cpu") as team:
-    metrics = []
-    net = fit(TrainConfig(**{config!r}), *data, on_epoch=metrics.append, team=team)
     assert team.size == 2
-    if team.writes:
-        write_model(Path({out!r}), net)
-        print("metrics", metrics[-1].loss, metrics[-1].test_accuracy, *metrics[-1].rates)
+    for out, config in {configs!r}.items():
+        metrics = []
+        net = fit(TrainConfig(**config), *data, on_epoch=metrics.append, team=team)
+        if team.writes:
+            write_model(Path(out), net)
+            print("metrics", metrics[-1].loss, metrics[-1].test_accuracy, *metrics[-1].rates)
 """
 
 
@@ -80,28 +82,32 @@ def test_processes_draw_the_parts_of_what_one_draws():
 
 
 @pytest.mark.lava
-@pytest.mark.parametrize(
-    "changes", [{}, {"hidden": ("4c2", 8), "learn_tau": "channel"}], ids=["dense", "kernels"]
-)
-def test_two_processes_train_what_one_does(tmp_path, request, changes):
+def test_two_processes_train_what_one_does(tmp_path, request):
     from runpy import run_path
 
-    asked = CONFIG | changes
-
-    conftest, out = str(request.path.with_name("conftest.py")), str(tmp_path / "model.pt")
+    kernels = CONFIG | {"hidden": ("4c2", 8), "learn_tau": "channel"}
+    configs = {str(tmp_path / "dense.pt"): CONFIG, str(tmp_path / "kernels.pt"): kernels}
+    conftest = str(request.path.with_name("conftest.py"))
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(conftest=conftest, config=asked, out=out))
-    rng, metrics, bars_of = np.random.default_rng(0), [], run_path(conftest)["bars_of"]
+    script.write_text(SCRIPT.format(conftest=conftest, configs=configs))
+    rng, bars_of = np.random.default_rng(0), run_path(conftest)["bars_of"]
     data = bars_of(rng, 40, "train"), bars_of(rng, 1, "test")
 
-    alone = fit(TrainConfig(**asked), *data, on_epoch=metrics.append)
     outcome = launched(script)
 
     assert outcome.returncode == 0, outcome.stderr
-    last = metrics[-1]
-    said = [float(x) for x in outcome.stdout.split("metrics")[1].split()]
-    assert said == pytest.approx([last.loss, last.test_accuracy, *last.rates], rel=1e-5)
-    shared = read_model(tmp_path / "model.pt")
+    said = outcome.stdout.split("metrics")[1:]
+    for (out, config), words in zip(configs.items(), said, strict=True):
+        metrics = []
+        alone = fit(TrainConfig(**config), *data, on_epoch=metrics.append)
+        last = metrics[-1]
+        assert [float(x) for x in words.split()] == pytest.approx(
+            [last.loss, last.test_accuracy, *last.rates], rel=1e-5
+        )
+        assert_nearly_equal(read_model(Path(out)), alone)
+
+
+def assert_nearly_equal(shared, alone):
     for a, b in zip(alone.projections, shared.projections, strict=True):
         # sums in another order may take a weight over the border between two of its grid
         assert np.abs(a.weights - b.weights).max() <= a.grid
