@@ -1,4 +1,4 @@
-"""What is broken in Lava on today's Python, one repair per module, applied while it is imported."""
+"""What is broken in Lava on today's Python, or slow: a repair per module, applied at its import."""
 
 import dataclasses
 import functools
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,26 @@ class _WithoutObjectDetection(Repair):
         vars(module)["__getattr__"] = missing
 
 
+class _FilesReadOnce(Repair):
+    """The compiler executes every file beside a process's, for each process anew: some hundreds."""
+
+    def after(self, module: ModuleType) -> None:
+        vars(module)["import_utils"] = SimpleNamespace(
+            spec_from_file_location=functools.partial(_spec_of, {}),
+            module_from_spec=importlib.util.module_from_spec,
+        )
+
+
+class _Kept(Repair):
+    """Keeps a module for those who would execute its file again."""
+
+    def __init__(self, files: dict[str, ModuleType], path: str) -> None:
+        self._files, self._path = files, path
+
+    def after(self, module: ModuleType) -> None:
+        self._files[self._path] = module
+
+
 class Finder(MetaPathFinder):
     """Finds the modules to mend as everyone else does, and wraps their loaders."""
 
@@ -154,6 +174,28 @@ class _MendingLoader(Loader):
         self._repair.after(module)
 
 
+class _ExecutedLoader(Loader):
+    """Gives a module whose file has been executed."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
+def _spec_of(files: dict[str, ModuleType], name: str, path: str) -> ModuleSpec | None:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is not None and path in files:
+        spec.loader = _ExecutedLoader(files[path])
+    elif spec is not None:
+        spec.loader = _MendingLoader(spec.loader, _Kept(files, path))
+    return spec
+
+
 def _int_of_one(value: Any = 0, *base: Any) -> int:
     return int(value.item() if isinstance(value, np.ndarray) else value, *base)
 
@@ -174,6 +216,7 @@ def _replaced(module: ModuleType, name: str, value: Any) -> Iterator[None]:
 
 REPAIRS: Mapping[str, Repair] = MappingProxyType(
     {
+        "lava.magma.compiler.compiler_graphs": _FilesReadOnce(),
         "lava.magma.compiler.var_model": _HashableEncoder(),
         "lava.magma.core.process.ports.ports": _PositionalReshape(),
         "lava.magma.runtime.message_infrastructure.multiprocessing": _StartMethodKept(),

@@ -22,7 +22,7 @@ from hetlava.arrays import AnyArray, Int64
 from hetlava.errors import HetlavaError, TargetError
 
 PATIENCE = 120.0  # [s] without a finished step; compiling a large graph is one step
-POLL = 0.005  # [s] between looks at Lava's processes
+POLL = 0.02  # [s] between looks at Lava's processes, each of which costs it a millisecond
 FAREWELL = 10.0  # [s] that a family gets to end by itself
 LOOK = 0.5  # [s] between looks at the child
 LOG_TAIL = 2000  # characters of Lava's own output in an error

@@ -145,6 +145,23 @@ def test_netx_reads_numbers_stored_as_arrays_of_one() -> None:
 
 
 @lava
+def test_the_models_of_a_process_are_found_by_executing_each_file_once() -> None:
+    code = """
+from importlib.machinery import SourceFileLoader
+from hetlava.export.lava_import import enable_lava
+enable_lava()
+from lava.magma.compiler.compiler_graphs import ProcGroupDiGraphs
+from lava.proc.lif import models, process
+executed, real = [], SourceFileLoader.exec_module
+SourceFileLoader.exec_module = lambda self, m: (executed.append(self.path), real(self, m))[1]
+lif = process.LIF(shape=(2,))
+found = [ProcGroupDiGraphs._find_proc_models(lif) for _ in range(3)]
+beside = [path for path in executed if path.endswith("lif/models.py")]
+print(len(beside), found[0] == found[2], models.PyLifModelBitAcc in found[0])"""
+    assert in_fresh_python(code).splitlines()[-1] == "1 True True"
+
+
+@lava
 def test_enabling_twice_installs_one_finder() -> None:
     assert lava_import.enable_lava() == lava_import.enable_lava()
     names = [type(finder).__name__ for finder in sys.meta_path]
