@@ -8,7 +8,7 @@ import numpy as np
 
 from hetlava.arrays import AnyArray, Int
 from hetlava.sim import columns as col
-from hetlava.sim import kernels, listing, stepping
+from hetlava.sim import kernels, late, listing, stepping
 from hetlava.sim.dense_layers import dense_wires, run_dense, without_sizes
 from hetlava.sim.modes import Mode
 from hetlava.sim.placing import LANES
@@ -137,7 +137,7 @@ class Block:
         Stopped
             If ``stop`` was set meanwhile.
         """
-        if self.prepared.remembers and self.sources[0, col.HISTORY]:
+        if self.memory is not None and self.sources[0, col.HISTORY]:
             listing.mark_spikes(self.sources, self.table, 0)
         seconds = []
         for group in self.prepared.groups:
@@ -194,8 +194,8 @@ class Block:
         """Make the list of late events of wire w, or room for those of one step of a loop."""
         wire, q = self.wires[w], int(self.wires[w, col.SOURCE])
         if wire[col.MODE] == col.FROM_LATE:
-            late = self.late[w] = self._late(w)
-            wire[col.ROWS_AT : col.EVENT_VALUES_AT + 1] = self._addresses(late)
+            made = self.late[w] = self._late(w)
+            wire[col.ROWS_AT : col.EVENT_VALUES_AT + 1] = self._addresses(made)
             return
         room = int(self.sources[q, col.WORDS]) * LANES + ROOM
         sized = wire[col.MESSAGES] and self.prepared.graded[q]
@@ -211,11 +211,11 @@ class Block:
         neurons = np.empty(most + ROOM, np.int32)
         graded = self.sources[q, col.VALUES_AT] and self.wires[w, col.MESSAGES]
         values = np.empty_like(neurons) if graded else None
-        late = Train(np.zeros(self.n_samples * self.n_steps + 1, np.int64), neurons, values)
+        made = Train(np.zeros(self.n_samples * self.n_steps + 1, np.int64), neurons, values)
         tables = self.sources, self.wires, self.table
-        n = listing.list_late(*tables, w, *self._addresses(late))
+        n = late.list_late(*tables, w, *self._addresses(made))
         # without the room, which holds anything
-        return Train(late.rows, neurons[:n], None if values is None else values[:n])
+        return Train(made.rows, neurons[:n], None if values is None else values[:n])
 
     def _train(self, q: int) -> Train:
         """Return the events of a source that has run."""

@@ -65,6 +65,7 @@ SOURCE_COLUMNS = ADVANCE_AT + 1
     MESSAGES,  # whether the size of what arrives matters
     LATE,  # number of distinct delays
     LATE_AT,  # the delays, ascending
+    LATE_OF_AT,  # the delay of each source neuron, 32 bits
     LATE_WORDS_AT,  # for each delay the source neurons that have it, as bits
     MODE,  # where the events are: one of the last line
     # of one run
@@ -84,7 +85,7 @@ SOURCE_COLUMNS = ADVANCE_AT + 1
     ADD_AT,  # the loop that adds what arrives
     ADD_SIZED_AT,  # and the one for messages with a size
     TABLES,  # the first of eight addresses or numbers, what else the kind needs
-) = range(33)
+) = range(34)
 WIRE_COLUMNS = TABLES + 8
 
 (  # of a run

@@ -66,18 +66,6 @@ def _read_values(row, events, values, start, stop):
         vec.write_int32(values, e, vec.read_int32(row, np.int64(vec.read_int32(events, e))))
 
 
-@compiled
-def list_late(sources, wires, run, w, rows, events, values):
-    """List what arrives late through wire w in every step of every sample; return how much."""
-    position, tables = np.int64(0), (sources, wires, run)
-    for sample in range(run[col.N_SAMPLES]):
-        for t in range(run[col.N_STEPS]):
-            to = w, sample, t, events, values, position
-            position = call(run[col.LISTEN_AT], tables + to)
-            vec.write_int64(rows, sample * run[col.N_STEPS] + t + 1, position)
-    return position
-
-
 @inlined
 def count(sources, run, first_p, last_p):
     """Count the spikes of populations of which all samples and steps have run."""

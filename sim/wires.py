@@ -115,4 +115,5 @@ def store_delays(keep: Keeper, row: Int64, wire: QuantisedSynapses) -> None:
         has[:, : wire.delays.size] = wire.delays == steps[:, None]
         row[col.MODE] = col.FROM_LATE
         row[col.LATE], row[col.LATE_AT] = steps.size, keep.address(steps)
+        row[col.LATE_OF_AT] = keep.address(wire.delays.astype(np.int32))
         row[col.LATE_WORDS_AT] = keep.address(np.packbits(has, axis=1, bitorder="little"))
