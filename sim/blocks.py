@@ -85,6 +85,8 @@ class Block:
         self.trains, self.late = [inputs], dict[int, Train]()
         self.sources[0, col.LIST_ROWS_AT : col.LIST_VALUES_AT + 1] = self._addresses(inputs)
         self.counts = [int(inputs.rows[-1] - inputs.rows[0])]  # of events of each source
+        # where these are, which loops ask for
+        self.tables = address(self.sources), address(self.wires), address(self.table)
         for column, at in zip(SCRATCH_AT, self.room.scratch, strict=True):
             self.table[column] = at
         self.table[col.STOP_AT] = address(stop)
@@ -107,6 +109,8 @@ class Block:
         # otherwise one sample after the other has its state in the same place
         table[col.STATE_AT] = self._address(memory.state)
         table[col.STATE_STRIDE] = self.prepared.state_words
+        if self.prepared.remembers:
+            table[col.LISTEN_AT] = listing.LISTEN.address
         for w, wire in enumerate(self.wires):
             wire[col.BEFORE_ROWS_AT : col.BEFORE_VALUES_AT + 1] = self._addresses(self.before(w))
 
@@ -138,7 +142,7 @@ class Block:
             If ``stop`` was set meanwhile.
         """
         if self.memory is not None and self.sources[0, col.HISTORY]:
-            listing.mark_spikes(self.sources, self.table, 0)
+            listing.mark_spikes(self.tables[0], self.tables[2], 0)
         seconds = []
         for group in self.prepared.groups:
             start = time.perf_counter()
@@ -149,7 +153,7 @@ class Block:
             seconds.append(time.perf_counter() - start)
         self.rows.flags.writeable = False  # recordings hold parts of it
         synops = np.zeros(self.n_samples, np.int64)
-        listing.add_synops(self.sources, self.table, len(self.sources), synops)
+        listing.add_synops(self.tables[0], self.tables[2], len(self.sources), address(synops))
         if self.memory is not None:
             self._remember(self.memory)
         return Output(
@@ -170,13 +174,12 @@ class Block:
 
     def run_group(self, group: Group) -> None:
         """Run populations that run together over the samples and steps that the table names."""
-        tables = self.sources, self.wires, self.table
         if group.is_plain:
-            kernels.run_plain(*tables, group.first)
+            kernels.run_plain(*self.tables, group.first)
         elif group.loops:
-            stepping.run_loop(*tables, group.first, group.last)
+            stepping.run_loop(*self.tables, group.first, group.last)
         else:
-            stepping.run_layer(*tables, group.first)
+            stepping.run_layer(*self.tables, group.first)
 
     def messages(self, w: int) -> Train:
         """Return what comes through wire w: when it was sent, or arrives if it has delays."""
@@ -212,8 +215,7 @@ class Block:
         graded = self.sources[q, col.VALUES_AT] and self.wires[w, col.MESSAGES]
         values = np.empty_like(neurons) if graded else None
         made = Train(np.zeros(self.n_samples * self.n_steps + 1, np.int64), neurons, values)
-        tables = self.sources, self.wires, self.table
-        n = late.list_late(*tables, w, *self._addresses(made))
+        n = late.list_late(*self.tables, w, *self._addresses(made))
         # without the room, which holds anything
         return Train(made.rows, neurons[:n], None if values is None else values[:n])
 
@@ -223,7 +225,7 @@ class Block:
         self.counts.append(total)
         neurons = np.empty(total + ROOM, np.int32)
         values = np.empty_like(neurons) if self.prepared.graded[q] else None
-        listing.list_spikes(self.sources, self.table, q, address(neurons), address(values))
+        listing.list_spikes(self.tables[0], self.tables[2], q, address(neurons), address(values))
         for made in (neurons, values):
             if made is not None:
                 made.flags.writeable = False

@@ -11,11 +11,9 @@ from typing import Any, TypeVar
 
 import llvmlite
 import numba
-import numpy as np
 from numba.core import codegen as numba_codegen
 from numba.core import compiler_lock as numba_lock
 
-from hetlava.arrays import AnyArray
 from hetlava.sim import columns as col
 from hetlava.sim.caching import cache_folder, read_program, write_program
 from hetlava.sim.instructions import CompilingError as CompilingError
@@ -55,18 +53,20 @@ class Loop:
     @property
     def address(self) -> int:
         """Where the program is."""
-        with self._lock:  # the threads of a run ask at once, and a second program would end one
-            if not self._address:
-                self._library = self._loaded()
-                self._address = int(self._library.get_pointer_to_function(self.name))
+        if not self._address:
+            with self._lock:  # the threads of a run ask at once
+                if not self._address:
+                    self._library = self._loaded()
+                    self._address = int(self._library.get_pointer_to_function(self.name))
         return self._address
 
-    def __call__(self, *arguments: int | AnyArray) -> int:
-        """Run it with numbers and addresses of arrays, without Python's lock."""
+    def __call__(self, *arguments: int) -> int:
+        """Run it without Python's lock."""
         if self._call is None:
             words = [ctypes.c_int64] * len(arguments)
             self._call = ctypes.CFUNCTYPE(ctypes.c_int64, *words)(self.address)
-        return int(self._call(*map(_word, arguments)))
+        result: int = self._call(*arguments)
+        return result
 
     def _loaded(self) -> Any:
         folder = cache_folder(self._function)
@@ -96,10 +96,6 @@ class Loop:
 def compiled(function: Callable[..., Any]) -> Loop:
     """Compile when first needed."""
     return Loop(function)
-
-
-def _word(x: int | AnyArray) -> int:
-    return int(x.ctypes.data) if isinstance(x, np.ndarray) else int(x)
 
 
 @cache

@@ -32,7 +32,7 @@ def attach(
                 wires[w, col.ADD_AT] = spikes.address
                 if wires[w, col.MESSAGES] and sized[q]:
                     wires[w, col.ADD_SIZED_AT] = messages.address
-    if any(group.apart and (group.loops or not run[col.FRESH]) for group in groups):
+    if any(group.apart and group.loops for group in groups):
         run[col.LISTEN_AT] = listing.LISTEN.address
 
 

@@ -4,6 +4,7 @@ Dozens of small arrays would take longer to be made than a small network takes t
 """
 
 import ctypes
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -126,5 +127,5 @@ class Room:
 
     def _part(self, k: int, shape: tuple[int, int, int], dtype: np.dtype[np.generic]) -> AnyArray:
         start = int(self._plan.starts[k]) + self._first
-        end = start + dtype.itemsize * int(np.prod(shape))
+        end = start + dtype.itemsize * prod(shape)
         return self._bytes[start:end].view(dtype).reshape(shape)

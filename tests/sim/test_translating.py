@@ -111,7 +111,7 @@ def fill_twice(at, n):
 
 def test_what_is_called_apart_works_on_its_own_arguments():
     words = np.zeros(6, np.int64)
-    assert compiled(fill_twice)(words, 5) == 5
+    assert compiled(fill_twice)(words.ctypes.data, 5) == 5
     assert words.tolist() == [5, 5, 5, 5, 5, 0]
 
 
@@ -130,7 +130,7 @@ def test_tables_are_read_and_written_in_place():
     expected[1, 3] = expected[1, 0] + 1
     expected[0, 1] += expected[1, 2]
     expected[0, 2] = 0
-    assert compiled(raise_words)(table, table) == 0
+    assert compiled(raise_words)(table.ctypes.data, table.ctypes.data) == 0
     np.testing.assert_array_equal(table, expected)
 
 
