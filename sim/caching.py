@@ -7,7 +7,7 @@ after the content of every file that a loop is made from.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from inspect import getfile
 from pathlib import Path
@@ -30,19 +30,24 @@ def cache_folder(function: Callable[..., Any]) -> Path | None:
     own = Path(getfile(function))
     sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(fixedpoint.__file__), own]
     digest = sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    places = [own.parent / "__pycache__", _user_cache()]
+    places = [own.parent / "__pycache__", *_user_cache()]
     config: Any = numba.config
     if config.CACHE_DIR:
         places = [Path(config.CACHE_DIR)]
     return next(filter(_is_writable, (place / f"hetlava-{digest}" for place in places)), None)
 
 
-def _user_cache() -> Path:
+def _user_cache() -> Iterator[Path]:
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user that the machine does not know, as in a container
+        return
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "hetlava"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "hetlava"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hetlava"
+        yield Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "hetlava"
+    elif sys.platform == "darwin":
+        yield home / "Library" / "Caches" / "hetlava"
+    else:
+        yield Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "hetlava"
 
 
 def _is_writable(folder: Path) -> bool:
@@ -70,9 +75,11 @@ def read_program(file: Path) -> tuple[bytes, bytes] | None:
 def write_program(file: Path, program: bytes, text: bytes) -> None:
     """Keep a program, if it can be written; other processes see all of it or nothing."""
     rest = len(program).to_bytes(LENGTH, "little") + program + text
+    made = None
     try:
         with NamedTemporaryFile(dir=file.parent, delete=False) as made:
             made.write(sha256(rest).digest() + rest)
         os.replace(made.name, file)
-    except OSError:
-        return  # the next process makes it again
+    except OSError:  # the next process makes it again
+        if made is not None:
+            Path(made.name).unlink(missing_ok=True)

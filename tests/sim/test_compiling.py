@@ -25,7 +25,7 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(caching, "__file__", str(sources / "caching.py"))
     monkeypatch.setattr(caching, "getfile", lambda _: str(sources / "loops.py"))
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
-    monkeypatch.setattr(caching, "_user_cache", lambda: tmp_path / "user")
+    monkeypatch.setattr(caching, "_user_cache", lambda: [tmp_path / "user"])
     return sources
 
 
@@ -51,6 +51,20 @@ def test_loops_compile_where_no_cache_can_be_written(package, tmp_path):
     (tmp_path / "user").write_text("")
     assert caching.cache_folder(double) is None
     assert compiling.compiled(double)(2) == 4
+
+
+def test_a_user_without_a_home_has_no_cache_of_the_users(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert list(caching._user_cache()) == []
+
+
+def test_a_program_that_cannot_be_put_in_place_leaves_nothing(tmp_path):
+    (tmp_path / "loop.program").mkdir()
+    caching.write_program(tmp_path / "loop.program", b"instructions", b"text")
+    assert [p.name for p in tmp_path.iterdir()] == ["loop.program"]
 
 
 def test_numba_is_told_where_by_its_own_variable(package, tmp_path, monkeypatch):
