@@ -15,6 +15,19 @@ from matplotlib.ticker import NullFormatter
 # text stays text, and equal results give equal bytes
 plt.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "hetlava", "font.size": 9}
 PLAIN, STRONG = "#8fa3b5", "#c8553d"
+PER_ONE = {
+    "dense": "dense 8-bit synapse, made ready",
+    "listed": "listed synapse, made ready",
+    "neuron": "neuron, made ready",
+    "running": "neuron, at the peak of a run",
+}
+PEAKS = {"idle": "before any network", "peak": "2312-512-512-10 on 32 samples"}
+
+
+def _log_bars(ax: Any, at: Any, values: list[float], left: float, **options: Any) -> None:
+    """Draw bars from the end of a logarithmic axis on: not every viewer cuts longer ones off."""
+    ax.set_xscale("log")
+    ax.barh(at, [value - left for value in values], left=left, **options)
 
 
 def inference(rows: list[dict[str, Any]]) -> Any:
@@ -32,14 +45,15 @@ def inference(rows: list[dict[str, Any]]) -> Any:
         }
         names = list(best)[::-1]
         values = [1e3 * best[n]["median"] for n in names]
-        ax.barh(range(len(names)), values, color=[STRONG if n == OURS else PLAIN for n in names])
+        left = min(values) / 2
+        colours = [STRONG if n == OURS else PLAIN for n in names]
+        _log_bars(ax, np.arange(len(names)), values, left, color=colours)
         for k, value in enumerate(values):
             text = f" {value:,.0f}" if value >= 100 else f" {value:.3g}"
             ax.annotate(text, (value, k), va="center", fontsize=8)
         short = [n.split(",")[0].replace(" (without the delays)", "*") for n in names]
         ax.set_yticks(range(len(names)), short)
-        ax.set_xscale("log")
-        ax.set_xlim(min(values) / 2, max(values) * 12)
+        ax.set_xlim(left, max(values) * 12)
         ax.set_xlabel(f"ms per sample, batch {batch}")
         ax.set_title(name, fontsize=9)
         ax.spines[["top", "right"]].set_visible(False)
@@ -72,14 +86,15 @@ def limits(rows: dict[str, Any]) -> Any:
     own = rows["cases"][::-1]
     figure, ax = plt.subplots(figsize=(6.4, 2.6))
     at = np.arange(len(own))
-    ax.barh(at + 0.2, [1e3 * r["seconds"] for r in own], 0.38, color=STRONG, label="took")
-    ax.barh(at - 0.2, [1e3 * r["limit"] for r in own], 0.38, color=PLAIN, label="memory's limit")
+    took, least = ([1e3 * r[name] for r in own] for name in ("seconds", "limit"))
+    left = min(least) / 2
+    _log_bars(ax, at + 0.2, took, left, height=0.38, color=STRONG, label="took")
+    _log_bars(ax, at - 0.2, least, left, height=0.38, color=PLAIN, label="memory's limit")
     for k, r in enumerate(own):
         text = f" {100 * r['fraction']:.0f} %"
         ax.annotate(text, (1e3 * r["seconds"], k + 0.2), va="center", fontsize=8)
     ax.set_yticks(at, [r["case"] for r in own])
-    ax.set_xscale("log")
-    ax.set_xlim(right=2 * ax.get_xlim()[1])
+    ax.set_xlim(left, 3 * max(took))
     ax.set_xlabel("ms per sample, one thread")
     ax.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     ax.spines[["top", "right"]].set_visible(False)
@@ -87,16 +102,23 @@ def limits(rows: dict[str, Any]) -> Any:
 
 
 def startup(rows: dict[str, Any]) -> Any:
-    """Draw how long it takes to start."""
-    own = rows["times"][::-1]
-    figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.25 * len(own)))
-    ax.barh(range(len(own)), [r["seconds"] for r in own], color=STRONG)
-    for k, r in enumerate(own):
-        ax.annotate(f" {r['seconds']:.2f}", (r["seconds"], k), va="center", fontsize=8)
-    ax.set_yticks(range(len(own)), [r["what"] for r in own])
-    ax.set_xlabel("s")
-    ax.margins(x=0.12)
-    ax.spines[["top", "right"]].set_visible(False)
+    """Draw how long it takes to start, and how much memory what takes."""
+    times = [(r["what"], r["seconds"], f" {r['seconds']:.2f}") for r in rows["times"]]
+    found, mb = rows["memory"], 1e6
+    sizes = [(what, found[name], f" {found[name]:.2f}") for name, what in PER_ONE.items()]
+    peaks = [(what, found[name] / mb, f" {found[name] / mb:.0f}") for name, what in PEAKS.items()]
+    panels = (("s", times), ("bytes of each", sizes), ("MB of a process", peaks))
+    heights = [len(own) for _, own in panels]
+    figure, axes = plt.subplots(3, figsize=(6.4, 2.0 + 0.25 * sum(heights)), height_ratios=heights)
+    for ax, (unit, own) in zip(axes, panels, strict=True):
+        names, values, texts = zip(*own[::-1], strict=True)
+        ax.barh(range(len(own)), values, color=STRONG)
+        for k, (value, text) in enumerate(zip(values, texts, strict=True)):
+            ax.annotate(text, (value, k), va="center", fontsize=8)
+        ax.set_yticks(range(len(own)), names)
+        ax.set_xlabel(unit)
+        ax.set_xlim(0, 1.15 * max(values))
+        ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 
