@@ -121,16 +121,10 @@ class Constant(Distribution):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Levels(Distribution):
-    """A few values, evenly distributed: counts differ by one at most, the order is random."""
+class OfValues(Distribution):
+    """Values of which each is as frequent as every other."""
 
-    family = "levels"
     values: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if not self.values:
-            raise ValidationError("levels: no values, at least one is needed")
-        super().__post_init__()
 
     @property
     def mean(self) -> float:
@@ -139,13 +133,25 @@ class Levels(Distribution):
     def listed(self) -> tuple[float, ...]:
         return self.values
 
+    def written(self) -> list[str]:
+        return [self.text(value) for value in self.values]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels(OfValues):
+    """A few values, evenly distributed: counts differ by one at most, the order is random."""
+
+    family = "levels"
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValidationError("levels: no values, at least one is needed")
+        super().__post_init__()
+
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         # which levels get one neuron more is drawn too, so that none is favoured
         even = rng.permutation(np.array(self.values))[np.arange(n) % len(self.values)]
         return rng.permutation(even)
-
-    def written(self) -> list[str]:
-        return [self.text(value) for value in self.values]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,17 +34,6 @@ def compensated_tau(tau: Float, dt: float, amplitude: Float) -> Float:
     [0.1051, 0.1]
     """
     word = -np.expm1(-dt / tau) * FULL
-    y: Float = -dt / np.log1p(-np.maximum(word - _extra(amplitude), LEAST) / FULL)
+    extra = FULL * TRUNCATION_LOSS / np.maximum(amplitude, 1.0)
+    y: Float = -dt / np.log1p(-np.maximum(word - extra, LEAST) / FULL)
     return y
-
-
-def effective_tau(tau: Float, dt: float, amplitude: Float) -> Float:
-    """Return the time constants [s] that truncation makes of those of exact words, (n,)."""
-    word = np.minimum(-np.expm1(-dt / tau) * FULL + _extra(amplitude), FULL - LEAST)
-    y: Float = -dt / np.log1p(-word / FULL)
-    return y
-
-
-def _extra(amplitude: Float) -> Float:
-    extra: Float = FULL * TRUNCATION_LOSS / np.maximum(amplitude, 1.0)
-    return extra

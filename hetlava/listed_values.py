@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hetlava.arrays import Float
-from hetlava.distributions import Distribution, check_number
+from hetlava.distributions import Distribution, OfValues, check_number
 from hetlava.errors import ValidationError
 from hetlava.units import format_number
 
@@ -48,11 +48,10 @@ class Double(Distribution):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Empirical(Distribution):
+class Empirical(OfValues):
     """Values that were measured, drawn with replacement."""
 
     family = "empirical"
-    values: tuple[float, ...]
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.values) <= VALUES_MAX:
@@ -61,15 +60,5 @@ class Empirical(Distribution):
             )
         super().__post_init__()
 
-    @property
-    def mean(self) -> float:
-        return float(np.mean(np.clip(self.values, *self.clip)))
-
-    def listed(self) -> tuple[float, ...]:
-        return self.values
-
     def draw(self, n: int, rng: np.random.Generator) -> Float:
         return rng.choice(np.array(self.values), n)
-
-    def written(self) -> list[str]:
-        return [self.text(value) for value in self.values]

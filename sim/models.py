@@ -17,7 +17,6 @@ from hetlava.sim.vectors import HALF, read_int32, write_int32
 
 SHORT_MIN, SHORT_MAX = -(1 << 15), (1 << 15) - 1  # a Xylo core's words
 WORD_MAX = (1 << 31) - 1  # of states that saturate at 32 bits
-MODEL_LAST = parameters.XYLO
 
 
 @called

@@ -168,7 +168,6 @@ def _writer(kind, given):
 write_int16 = _writer(I16, types.int16)
 write_int32 = _writer(I32, types.int32)
 write_int64 = _writer(I64, types.int64)
-write_uint64 = _writer(I64, types.uint64)
 
 
 @intrinsic

@@ -172,7 +172,7 @@ def test_enough_words_are_as_good_as_rounding(rng, method):
     assert np.allclose(log_errors_of(build(taus, 300, dt=DT, method=method)), own, atol=1e-12)
 
 
-def test_ten_thousand_neurons_take_no_longer_than_a_thousand(rng):
+def test_ten_thousand_neurons_take_no_longer_than_a_thousand():
     few = build(published("mouse", 1000, 0), 32, dt=DT).rms[0]
     many = build(published("mouse", 10_000, 0), 32, dt=DT).rms[0]
     assert many == pytest.approx(few, rel=0.1)  # of one distribution

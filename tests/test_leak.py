@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from hetlava.activity import Amplitudes, amplitudes, spike_sensitivity
+from hetlava.budget import TRUNCATION_LOSS
 from hetlava.chips import LOIHI1
 from hetlava.errors import ValidationError
 from hetlava.events import from_dense
 from hetlava.fixedpoint import decay, decay_word
-from hetlava.leak import compensated_tau, effective_tau
+from hetlava.leak import compensated_tau
 from hetlava.network import Network, Population, Projection
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.quantisation import quantise
@@ -42,10 +43,10 @@ def test_a_state_decays_as_asked_once_truncation_is_made_up_for(tau, start):
     assert abs(made_up) < max(0.35 * abs(plain), 1.5 * word)
 
 
-def test_effective_and_compensated_are_each_the_others_inverse(rng):
+def test_the_smaller_word_and_what_truncation_adds_are_the_word_asked_for(rng):
     tau, amplitude = rng.uniform(0.002, 0.05, 50), rng.uniform(2e3, 1e6, 50)
-    back = effective_tau(compensated_tau(tau, DT, amplitude), DT, amplitude)
-    assert np.allclose(back, tau, rtol=1e-9)  # float64
+    word, smaller = (-4096 * np.expm1(-DT / t) for t in (tau, compensated_tau(tau, DT, amplitude)))
+    assert np.allclose(smaller + 4096 * TRUNCATION_LOSS / amplitude, word, rtol=1e-9)  # float64
 
 
 def test_without_activity_nothing_is_made_up_for():

@@ -72,17 +72,40 @@ def climb(
     progress("integers")
     engine = chip.run(quantised, inputs, threads=threads)
     rungs = [compare(reference, fake, labels), compare(reference, engine, labels, name="integers")]
-    failures = [too_large(parity, max_drop) for parity in rungs]
-    recordings = [reference, fake, engine]
+    ladder = Ladder(
+        rungs=tuple(rungs),
+        failures=tuple(too_large(parity, max_drop) for parity in rungs),
+        recordings=(reference, fake, engine),
+    )
+    return with_targets(
+        ladder, quantised, inputs, labels, engine, also=also, threads=threads, progress=progress
+    )
+
+
+def with_targets(
+    ladder: Ladder,
+    net: QuantisedNetwork,
+    inputs: Events,
+    labels: Int64,
+    integers: Recording,
+    *,
+    also: Sequence[str | Target],
+    threads: int | None,
+    progress: Progress,
+) -> Ladder:
+    """Add a rung for each further target, of which no spike may differ from the integers."""
     for one in also:
         further = target(one) if isinstance(one, str) else one
         progress(further.name)
-        recordings.append(further.run(quantised, inputs, threads=threads))
-        rungs.append(compare(engine, recordings[-1], labels))
-        failures.append(
-            None if rungs[-1].identical else f"{further.name}: spikes differ from the integers"
+        recording = further.run(net, inputs, threads=threads)
+        rung = compare(integers, recording, labels)
+        failure = f"{further.name}: spikes differ from the integers"
+        ladder = Ladder(
+            rungs=(*ladder.rungs, rung),
+            failures=(*ladder.failures, None if rung.identical else failure),
+            recordings=(*ladder.recordings, recording),
         )
-    return Ladder(rungs=tuple(rungs), failures=tuple(failures), recordings=tuple(recordings))
+    return ladder
 
 
 def too_large(parity: Parity, max_drop: float) -> str | None:

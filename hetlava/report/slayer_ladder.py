@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from hetlava.arrays import Int64
 from hetlava.events import Events
 from hetlava.hardware.interface import Target
-from hetlava.hardware.targets import target, target_of
+from hetlava.hardware.targets import target_of
 from hetlava.parity import compare
 from hetlava.quantised import QuantisedNetwork
 from hetlava.recording import Recording
-from hetlava.report.ladder import Ladder, Progress, too_large
+from hetlava.report.ladder import Ladder, Progress, too_large, with_targets
 from hetlava.report.tables import table
 from hetlava.sim import slayer
 
@@ -58,16 +58,14 @@ def climb_trained(
         loaded = target_of(netx).run(netx, inputs, threads=threads)
         recordings.append(loaded)
         rungs.append(compare(_only(trained, loaded.names), loaded, labels, name="netx"))
-    failures = [too_large(parity, max_drop) for parity in rungs]
-    for one in also:
-        further = target(one) if isinstance(one, str) else one
-        progress(further.name)
-        recordings.append(further.run(net, inputs, threads=threads))
-        rungs.append(compare(engine, recordings[-1], labels))
-        failures.append(
-            None if rungs[-1].identical else f"{further.name}: spikes differ from the integers"
-        )
-    ladder = Ladder(rungs=tuple(rungs), failures=tuple(failures), recordings=tuple(recordings))
+    ladder = Ladder(
+        rungs=tuple(rungs),
+        failures=tuple(too_large(parity, max_drop) for parity in rungs),
+        recordings=tuple(recordings),
+    )
+    ladder = with_targets(
+        ladder, net, inputs, labels, engine, also=also, threads=threads, progress=progress
+    )
     return ladder, shown
 
 

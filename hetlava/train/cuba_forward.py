@@ -69,11 +69,12 @@ def _drive(x, source, weights, b, t, n_steps):
         x[:] = 0
     if t >= delay and len(indptr):
         row = b * n_steps + t - delay
-        _add_rows(x, weights, index, value, indptr[row], indptr[row + 1])
+        add_rows(x, weights, index, value, indptr[row], indptr[row + 1])
 
 
 @compiled()
-def _add_rows(x, weights, index, value, start, stop):
+def add_rows(x, weights, index, value, start, stop):
+    """Add rows of ``weights``, each times its value where values are given."""
     e = start
     if len(value):
         for e in range(start, stop):

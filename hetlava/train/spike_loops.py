@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from hetlava.train.compiling import compiled
-from hetlava.train.cuba_forward import Index, add_four, add_one, add_scaled, list_row
+from hetlava.train.cuba_forward import Index, add_rows, list_row
 
 
 @compiled(parallel=True)
@@ -31,7 +31,7 @@ def sum_events(indptr, index, value, first, delay, grad, out):
     _sort(indptr, index, value, first, n_samples, n_steps, delay, starts, met, height)
     rows = grad.reshape(n_samples * n_steps, n)
     for j in numba.prange(len(out)):
-        _add_met(out[j], rows, met, height, starts[j], starts[j + 1])
+        add_rows(out[j], rows, met, height, starts[j], starts[j + 1])
 
 
 @compiled()
@@ -53,21 +53,6 @@ def _sort(indptr, index, value, first, n_samples, n_steps, delay, starts, met, h
                 if len(value):
                     height[at] = value[Index(e)]
                 starts[slot] += 1
-
-
-@compiled()
-def _add_met(out, rows, met, height, start, stop):
-    e = start
-    if len(height):
-        for e in range(start, stop):
-            add_scaled(out, rows[met[e]], height[e])
-        return
-    while e + 4 <= stop:
-        add_four(out, rows[met[e]], rows[met[e + 1]], rows[met[e + 2]], rows[met[e + 3]])
-        e += 4
-    while e < stop:
-        add_one(out, rows[met[e]])
-        e += 1
 
 
 @compiled(parallel=True)

@@ -15,7 +15,7 @@ norse 1.1.0 has a SuperSpike whose derivative ignores the steepness that it is g
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -46,10 +46,6 @@ class Surrogate:
     def __call__(self, x: Tensor) -> Tensor:
         """Return the derivative at ``x``."""
         return self.height * SHAPES[self.shape](self.steepness * x.abs())
-
-    def widened(self, by: float) -> "Surrogate":
-        """Return the same derivative over ``by`` times the range of ``x``."""
-        return replace(self, steepness=self.steepness / by)
 
 
 SURROGATES: Mapping[str, Surrogate] = MappingProxyType(

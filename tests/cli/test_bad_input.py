@@ -65,7 +65,7 @@ def test_probe_without_a_file(hetlava, net_file):
     assert_refused(hetlava("run", net_file, "--probe", "v"), "--save")
 
 
-def test_another_data_set_than_the_network_takes(hetlava, model, monkeypatch, tmp_path):
+def test_another_data_set_than_the_network_takes(hetlava, model, monkeypatch):
     from hetlava.datasets import load
 
     digits = load("digits", "test")

@@ -39,7 +39,7 @@ TIMES = ("--dt", "1ms", "--steps", 40)
 DATA = ("--data", "digits", "--limit", 5)
 
 
-def test_times_that_the_file_lacks_are_asked_for_and_taken(hetlava, old_net, tmp_path):
+def test_times_that_the_file_lacks_are_asked_for_and_taken(hetlava, old_net):
     path = old_net(times=False)
     outcome = hetlava("run", path, *DATA)
     assert outcome.code == 2 and "dt is not in the file" in outcome.err

@@ -246,7 +246,7 @@ def test_a_silent_network_gets_the_densest_input(rng: np.random.Generator, named
     assert random_inputs(net, rng, 3) == from_dense(np.ones((2, 3, 1), bool))
 
 
-def test_neurons_that_start_late_or_are_reset_are_refused(tmp_path: Path, named: Named) -> None:
+def test_neurons_that_start_late_or_are_reset_are_refused(named: Named) -> None:
     net = named("p")
     biased = replace(net.populations[0].registers, bias_mant=np.ones(1, np.int32))
     late = replace(net.populations[0], registers=biased, start=1)

@@ -199,7 +199,7 @@ def test_what_is_no_python_is_refused(answer: str, tmp_path: Path) -> None:
         lava_versions(tmp_path / "gone")
 
 
-def test_the_real_probe_works_where_lava_is_missing(tmp_path: Path) -> None:
+def test_the_real_probe_works_where_lava_is_missing() -> None:
     code = lava_elsewhere.PROBE.replace("lava-nc", "no-such-package")
     done = lava_elsewhere.run_family([sys.executable, "-c", code], folder=None, patience=60)
     found = json.loads(done.stdout)

@@ -119,7 +119,7 @@ def test_a_program_that_is_not_whole_is_made_again(tmp_path):
     assert caching.read_program(tmp_path / "none") is None
 
 
-def test_a_machine_that_llvm_does_not_know_is_an_error_of_compiling(tmp_path, monkeypatch):
+def test_a_machine_that_llvm_does_not_know_is_an_error_of_compiling(monkeypatch):
     class Unknown:
         def create_library(self, name):
             raise RuntimeError("no such machine")

@@ -79,7 +79,7 @@ def test_many_samples_give_what_each_gives_alone(rng):
     assert alone == [together.spikes[0].samples(i, i + 1) for i in (0, 77, 129)]
 
 
-def test_euler_and_exponential_differ_as_their_coefficients(rng):
+def test_euler_and_exponential_differ_as_their_coefficients():
     li = CubaLI(tau_mem=np.array([0.01]), tau_syn=np.array([0.01]), v_leak=np.zeros(1))
     net = replace(single(li), discretisation="euler")
     u = floating.run(net, one_spike(), probes=("u",)).u[0][:, 0, 0]

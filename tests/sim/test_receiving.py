@@ -166,7 +166,7 @@ def test_samples_do_not_hear_the_delayed_spikes_of_the_one_before(rng):
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_kernels_at_full_scale_are_summed_as_by_the_reference(sign, random_convolution):
+def test_kernels_at_full_scale_are_summed_as_by_the_reference(sign):
     kernel = np.full((2, 40, 5, 5), 255 if sign > 0 else -256, np.int16)
     q = replace(
         pooling("input", "a", 1, (40, 9, 9), (5, 5)),

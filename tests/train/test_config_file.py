@@ -141,7 +141,7 @@ def test_the_line_has_the_last_word_parameter_by_parameter(tmp_path):
     assert config.threshold == 2.0 and config.hidden == (32, 16)
 
 
-def test_a_space_alone_on_the_line_is_for_both(tmp_path):
+def test_a_space_alone_on_the_line_is_for_both():
     assert merged({"space": ("tau_mem=decay",)}, {"space": ("logit",)})["space"] == (
         "tau_mem=logit",
         "tau_syn=logit",

@@ -48,7 +48,7 @@ def test_gradients_are_those_of_finite_differences(rng, space, kind, shared):
 @pytest.mark.parametrize("learn", ["layer", "neuron"])
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("trainer", ["norse", pytest.param("slayer", marks=pytest.mark.lava)])
-def test_no_step_leaves_the_clip(rng, trainer, space, learn):
+def test_no_step_leaves_the_clip(trainer, space, learn):
     pytest.importorskip("norse")
     asked = TrainConfig(
         dataset="none",
@@ -83,7 +83,7 @@ def test_a_shared_value_moves_though_both_ends_of_the_clip_are_met():
     assert module.steps(torch.full((1,), np.log(2.0))).tolist() == pytest.approx([10, 20, 50])
 
 
-def test_each_parameter_learns_at_its_own_rate(rng):
+def test_each_parameter_learns_at_its_own_rate():
     pytest.importorskip("norse")
     asked = TrainConfig(
         dataset="none",

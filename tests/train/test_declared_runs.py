@@ -17,7 +17,6 @@ from hetlava.train.fit import binned, fit
 from hetlava.train.rebuild import rebuild
 
 pytest.importorskip("norse")
-ALL = ("threshold", "rest", "reset")
 CONFIG = TrainConfig(
     dataset="bars",
     dt=1e-3,

@@ -149,7 +149,7 @@ def test_one_process_that_fails_ends_all_with_one_message(tmp_path):
 
 @pytest.mark.lava
 @pytest.mark.slow
-def test_what_all_processes_refuse_is_said_once(tmp_path):
+def test_what_all_processes_refuse_is_said_once():
     outcome = launched("-m", "hetlava", "train", "--slayer", "mnist99")
 
     assert outcome.returncode == 1

@@ -152,7 +152,7 @@ def test_values_per_neuron_differ_within_a_channel_and_factors_keep_their_ratios
     assert abs(np.median(ratios["tau_syn"]) - 1) > 1e-2
 
 
-def test_a_draw_per_channel_is_one_value_for_each(rng):
+def test_a_draw_per_channel_is_one_value_for_each():
     config = asked(learn=CHANNELS, threshold="uniform:3V,5V")
     wired = config.wirings(N_INPUTS, N_CLASSES)
     sizes, positions = [w.n for w in wired], [w.positions for w in wired]

@@ -105,7 +105,7 @@ def test_our_delay_is_the_delay_of_the_blocks(rng):
             assert torch.equal(x, spikes)
 
 
-def test_the_time_constants_are_those_that_were_given(rng):
+def test_the_time_constants_are_those_that_were_given():
     taus = [Taus(np.array([0.02, 0.1]), np.array([0.005, 0.003]))]
     net = SlayerNet(N_INPUTS, taus, DT, declared=usual(4.0))
 
@@ -156,7 +156,7 @@ def test_no_step_drives_a_decay_out_of_its_word(rng, learn_tau, lr):
 
 
 @pytest.mark.parametrize("learn_tau", ["neuron", "layer", "none"])
-def test_drawn_time_constants_that_no_word_holds_are_clipped(rng, learn_tau):
+def test_drawn_time_constants_that_no_word_holds_are_clipped(learn_tau):
     taus = [Taus(np.array([1e-6, 0.02, 9e3]), np.array([1e-6, 0.02, 9e3]))]
     net = SlayerNet(N_INPUTS, taus, DT, declared=usual(4.0, learn_tau))
     net.project()
