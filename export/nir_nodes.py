@@ -18,7 +18,7 @@ from hetlava.arrays import AnyArray, Float
 from hetlava.errors import UnsupportedError
 from hetlava.float_synapses import Convolution, FloatSynapses
 from hetlava.graph import INPUT
-from hetlava.network import Network, refuse_messages
+from hetlava.network import Network, refuse_delays, refuse_messages
 from hetlava.neurons.cuba import CubaLI, CubaLIF, Discretisation
 from hetlava.sliding import Shape
 
@@ -58,6 +58,7 @@ def nodes_of(net: Network) -> Nodes:
         matrix makes, input that is no spikes.
     """
     refuse_messages(net, "NIR")
+    refuse_delays(net, "the export to NIR")
     images = _images(net)
     made = Nodes({INPUT: {"type": "Input", "shape": _sizes(net, INPUT, images)}}, [])
     for k, p in enumerate(net.populations):

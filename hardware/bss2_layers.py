@@ -15,7 +15,7 @@ from hetlava.chip_analog import BRAINSCALES2
 from hetlava.errors import UnsupportedError
 from hetlava.float_synapses import FloatSynapses
 from hetlava.graph import INPUT
-from hetlava.network import Network, Population, with_matrices
+from hetlava.network import Network, Population, refuse_delays, with_matrices
 from hetlava.neurons.cuba import CubaLIF, coefficients
 
 Chain = list[tuple[Population, FloatSynapses]]
@@ -24,6 +24,7 @@ Chain = list[tuple[Population, FloatSynapses]]
 def chain_of(net: Network) -> Chain:
     """Return populations from the input to the output, each with the projection into it."""
     chain: Chain = []
+    refuse_delays(net, "an analog chip")
     net = with_matrices(net)
     before = INPUT
     while len(chain) < len(net.populations):

@@ -17,7 +17,7 @@ from hetlava.hardware.mismatch import Mismatch, draw
 from hetlava.hardware.mismatch_presets import PRESETS
 from hetlava.hardware.perturbation import to_circuit
 from hetlava.hardware.weight_grid import round_weights
-from hetlava.network import Network, with_matrices
+from hetlava.network import Network, refuse_delays, with_matrices
 from hetlava.recording import Recording
 from hetlava.rules import Violation
 
@@ -57,6 +57,7 @@ def check(net: Network) -> Collection[Violation]:
 
 
 def _violations(net: Network, board: DynapSE2Spec) -> Iterator[Violation]:
+    refuse_delays(net, "an analog chip")
     net = with_matrices(net)
     n = sum(p.neurons.n for p in net.populations)
     room = board.chips * board.cores * board.neurons_per_core

@@ -15,7 +15,7 @@ import numpy as np
 from hetlava.arrays import ArrayRecord, Bool, Float
 from hetlava.chip_spec import Sourced
 from hetlava.errors import ValidationError
-from hetlava.network import Network, with_matrices
+from hetlava.network import Network, refuse_delays, with_matrices
 
 Distribution = Literal["lognormal", "gaussian"]
 QUADRANT = 128  # neurons, a quarter of a BrainScaleS-2 chip's 512
@@ -193,6 +193,7 @@ def _factor(normal: Float, spread: float, distribution: Distribution) -> Float:
 
 def _synapse_gains(mismatch: Mismatch, net: Network, chip_seed: int) -> tuple[Float, ...]:
     """Draw synapse by synapse: a neuron's column has a stream, whose rows the sources fill."""
+    refuse_delays(net, "an analog chip")
     net = with_matrices(net)  # refuses what has too many
     gains = [np.ones((2, *q.shape)) for q in net.projections]
     if not mismatch.synapse_gain:

@@ -14,7 +14,14 @@ from hetlava.errors import UnsupportedError
 from hetlava.float_synapses import FloatSynapses
 from hetlava.graph import INPUT
 from hetlava.hardware.xylo_rules import group_of, violations
-from hetlava.network import Network, Plain, Population, refuse_messages, with_matrices
+from hetlava.network import (
+    Network,
+    Plain,
+    Population,
+    refuse_delays,
+    refuse_messages,
+    with_matrices,
+)
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.neurons.xylo import XyloRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
@@ -54,6 +61,7 @@ def quantise(net: Network, chip: XyloSpec = XYLO2) -> QuantisedNetwork:
         If the network does not fit; the message lists every violation.
     """
     refuse_messages(net, chip.name)
+    refuse_delays(net, chip.name)
     net = with_matrices(net)  # as the chip stores weights
     refuse(chip, [text for p in net.populations for text in _unrepresentable(p, net.dt)])
     scales = _scales(net, chip)

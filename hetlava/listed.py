@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, Int, Int64, cast_exactly, require
+from hetlava.arrays import AnyArray, Bool, Int, Int8, Int16, Int64, cast_exactly, require
 from hetlava.connectivity import BLOCK, Pair, Rows, Synapses, own_fields
-from hetlava.errors import ValidationError
+from hetlava.errors import UnsupportedError, ValidationError
 
 NEURONS_MAX = (1 << 31) - 1  # post-synaptic neurons are numbered with 32 bits
 
@@ -77,6 +77,12 @@ class Listed(Synapses):
             counts += np.bincount(self.post[part], minlength=self.n_post)
         return int(counts.max())
 
+    def _shared_delays(self, late: Int8, there: Bool) -> Int16 | None:
+        pre = np.repeat(np.arange(self.shape[1]), np.diff(self.indptr))[there]
+        found = np.zeros(self.shape[1], np.int16)
+        found[pre] = late[there]
+        return found if np.array_equal(found[pre], late[there]) else None
+
     def fan_out(self) -> Int64:
         """Return the synapses of non-zero weight of each source."""
         fan: Int64 = np.diff(self.indptr)
@@ -137,3 +143,38 @@ def by_source(
     order: Int64 = np.lexsort((to, from_))
     starts = np.concatenate([[0], np.cumsum(np.bincount(from_, minlength=n_pre))])
     return order, {"post": to[order], "indptr": starts.astype(np.int64), "n_post": n_post}
+
+
+def sorted_delays(label: str, delays: AnyArray | None, order: Int64) -> Int8 | None:
+    """Return delays of synapses in the order of lists, None if none are given.
+
+    Raises
+    ------
+    ValidationError
+        If there is not one of each synapse, or it is no small whole number.
+    """
+    if delays is None:
+        return None
+    late = np.asarray(delays)
+    if late.shape != order.shape:
+        raise ValidationError(f"{label}: delays {late.shape}, expected one of each synapse")
+    return cast_exactly(late, np.int8, f"{label}: delays")[order]
+
+
+def matrix_of_delays(synapses: Synapses) -> Int8 | None:
+    """Return the delays of lists as a matrix (n_post, n_pre), None if there are none.
+
+    Raises
+    ------
+    UnsupportedError
+        Of a kernel.
+    """
+    late = synapses.synaptic_delays
+    if late is None or not isinstance(synapses, Listed):
+        if late is not None:
+            raise UnsupportedError(f"{synapses.label}: delays of the weights of a kernel")
+        return None
+    made = np.zeros(synapses.shape, np.int8)
+    pre = np.repeat(np.arange(synapses.shape[1]), np.diff(synapses.indptr))
+    made[synapses.post, pre] = late
+    return made

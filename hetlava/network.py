@@ -121,6 +121,22 @@ def refuse_messages(net: Network, what: str) -> None:
             )
 
 
+def refuse_delays(net: Network, what: str) -> None:
+    """Refuse a network with delays, of which ``what`` knows none.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are some; the message names the projection.
+    """
+    for p in net.projections:
+        if p.all_delays is not None:
+            raise UnsupportedError(
+                f"{p.label}: delays up to {p.longest_delay} steps, and {what} has none; take a "
+                "network without"
+            )
+
+
 def check_header(
     dt: float,
     n_steps: int,

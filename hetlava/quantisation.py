@@ -93,8 +93,7 @@ def dequantise(net: QuantisedNetwork) -> Network:
     Raises
     ------
     UnsupportedError
-        If a scale is not known, a decay word stands for no finite time constant, or spikes are
-        delayed, for which a float network has no word.
+        If a scale is not known, or a decay word stands for no finite time constant.
     """
     scales = {p.name: p.scale for p in net.populations}
     for name, scale in scales.items():
@@ -115,8 +114,6 @@ def dequantise(net: QuantisedNetwork) -> Network:
 
 
 def _in_volts(q: QuantisedSynapses, scale: float) -> Float:
-    if q.all_delays is not None:
-        raise UnsupportedError(f"{q.label}: a float network has no delays of its own")
     return np.ldexp(q.whole().astype(np.float64), STATE_SHIFT + q.weight_exp) / scale
 
 

@@ -158,4 +158,5 @@ def round_weights(
         weight_bits=precision.weight_bits,
         message_bits=projection.message_bits,
         **projection.arrangement(),
+        **projection.lateness(),
     )

@@ -7,9 +7,8 @@ import numpy as np
 
 from hetlava.arrays import AnyArray, Bool, Int8, Int16, Int64, cast_exactly
 from hetlava.connectivity import Pair
-from hetlava.errors import ValidationError
 from hetlava.listed import NEURONS_MAX as NEURONS_MAX
-from hetlava.listed import Listed, by_source
+from hetlava.listed import Listed, by_source, matrix_of_delays, sorted_delays
 from hetlava.synapses import STORED, QuantisedProjection, QuantisedSynapses
 
 POST_BYTES, START_BYTES = 4, 8  # of a synapse's target, and of where a source's list begins
@@ -28,12 +27,6 @@ class QuantisedSparse(Listed, QuantisedSynapses):
     def __post_init__(self) -> None:
         self._check_lists(*STORED)
         super().__post_init__()
-
-    def _shared_delays(self, late: Int8, there: Bool) -> Int16 | None:
-        pre = np.repeat(np.arange(self.shape[1]), np.diff(self.indptr))[there]
-        found = np.zeros(self.shape[1], np.int16)
-        found[pre] = late[there]
-        return found if np.array_equal(found[pre], late[there]) else None
 
     def product(self, s: AnyArray) -> Int64:
         """Return the weighted sums, synapse by synapse of the sources that are not 0."""
@@ -93,16 +86,11 @@ def from_coordinates(
     """
     label, weights = f"projection {source} -> {target}", np.asarray(weights)
     order, lists = by_source(label, shape, post, pre, weights.shape)
-    late = None if delays is None else np.asarray(delays)
-    if late is not None and late.shape != weights.shape:
-        raise ValidationError(f"{label}: delays {late.shape}, expected one of each synapse")
     return QuantisedSparse(
         source=source,
         target=target,
         weights=cast_exactly(weights, np.int16, f"{label}: weights")[order],
-        synaptic_delays=None
-        if late is None
-        else cast_exactly(late, np.int8, f"{label}: delays")[order],
+        synaptic_delays=sorted_delays(label, delays, order),
         weight_exp=weight_exp,
         **lists,
     )
@@ -160,11 +148,9 @@ def as_matrix(q: QuantisedSparse) -> QuantisedProjection:
     UnsupportedError
         If it would hold more than ``2**26`` weights.
     """
-    weights, late = q.matrix(), None
-    if q.synaptic_delays is not None:
-        late = np.zeros(q.shape, np.int8)
-        late[q.post, np.repeat(np.arange(q.shape[1]), np.diff(q.indptr))] = q.synaptic_delays
-    return QuantisedProjection(**q.described(), weights=weights, synaptic_delays=late)
+    return QuantisedProjection(
+        **q.described(), weights=q.matrix(), synaptic_delays=matrix_of_delays(q)
+    )
 
 
 def part_of(q: QuantisedSparse, rows: Int64, columns: Int64) -> QuantisedSparse:

@@ -7,7 +7,7 @@ import numpy as np
 from hetlava.arrays import AnyArray, Float
 from hetlava.connectivity import Pair
 from hetlava.float_synapses import Convolution, FloatSynapses, Projection, Sparse
-from hetlava.listed import by_source
+from hetlava.listed import by_source, matrix_of_delays, sorted_delays
 from hetlava.sliding import Padding, Shape
 from hetlava.synapses import QuantisedSynapses
 
@@ -21,6 +21,7 @@ def sparse(
     pre: AnyArray,
     weights: AnyArray,
     grid: float = 0.0,
+    delays: AnyArray | None = None,
 ) -> Sparse:
     """Return synapses ``pre[k] -> post[k]`` of ``weights[k]`` [V], given in any order.
 
@@ -29,6 +30,8 @@ def sparse(
     shape : (n_post, n_pre)
     post, pre : (n_synapses,) integers
     weights : (n_synapses,)
+    delays : (n_synapses,) integers, optional
+        Steps, 0 .. 62, of each synapse beyond the one that all take.
 
     Raises
     ------
@@ -46,13 +49,23 @@ def sparse(
            [ 0. ,  0.5]])
     """
     weights = np.asarray(weights, np.float64)
-    order, lists = by_source(f"projection {source} -> {target}", shape, post, pre, weights.shape)
-    return Sparse(source=source, target=target, weights=weights[order], grid=grid, **lists)
+    label = f"projection {source} -> {target}"
+    order, lists = by_source(label, shape, post, pre, weights.shape)
+    return Sparse(
+        source=source,
+        target=target,
+        weights=weights[order],
+        grid=grid,
+        synaptic_delays=sorted_delays(label, delays, order),
+        **lists,
+    )
 
 
 def as_lists(synapses: FloatSynapses) -> Sparse:
     """Return the synapses of non-zero weight as lists."""
-    rows = synapses.rows()
+    rows, late = synapses.rows(), synapses.synaptic_delays
+    if late is not None:
+        late = late.T[synapses.weights.T != 0]
     listed = sparse(
         source=synapses.source,
         target=synapses.target,
@@ -61,7 +74,10 @@ def as_lists(synapses: FloatSynapses) -> Sparse:
         pre=np.repeat(np.arange(synapses.shape[1]), np.diff(rows.indptr)),
         weights=rows.weight,
         grid=synapses.grid,
+        delays=late,
     )
+    if synapses.delays is not None:
+        listed = replace(listed, delays=synapses.delays)
     return replace(listed, message_bits=synapses.message_bits)
 
 
@@ -104,6 +120,8 @@ def as_matrix(synapses: FloatSynapses) -> Projection:
         weights=synapses.matrix(),
         grid=synapses.grid,
         message_bits=synapses.message_bits,
+        delays=synapses.delays,
+        synaptic_delays=matrix_of_delays(synapses),
     )
 
 
@@ -125,4 +143,5 @@ def of_registers(
         weights=weights,
         message_bits=q.message_bits if message_bits is None else message_bits,
         **q.arrangement(),
+        **q.lateness(),
     )

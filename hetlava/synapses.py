@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int8, Int16, Int64, let_go, require, same
+from hetlava.arrays import AnyArray, ArrayRecord, Bool, Int8, Int16, Int64, let_go, same
 from hetlava.connectivity import BLOCK, Matrix, Synapses
+from hetlava.connectivity import DELAY_MAX as DELAY_MAX
 from hetlava.connectivity import Pair as Pair
 from hetlava.connectivity import Rows as Rows
 from hetlava.errors import ValidationError
 from hetlava.fixedpoint import MESSAGE_BITS_MAX
-
-DELAY_MAX = 62  # [step]; Loihi 2 has 6 bits of delay, of which one step is the synapse's own
 
 STORED = (np.int16, np.int8)  # what holds weights
 _STORAGE = frozenset({"weights", "halved"})
@@ -48,14 +47,9 @@ class QuantisedSynapses(Synapses):
         Exponent shared by all.
     weight_bits : int
         Bits that the weights were rounded to, 1 .. 8.
-    delays : (n_pre,) int16, optional
-        Steps, 0 .. 62, that the spikes of each source neuron take on top of the one that every
-        spike takes (an axonal delay). None where there are none, also if all given ones are 0.
-    synaptic_delays : int8, optional
-        The same for every single synapse, in the shape of ``weights``. What arrives in a step then
-        is the sum over delays, and the exponent rounds and 32 bits limit the part of each by itself
-        (as Lava's ``DelayDense``); :func:`hetlava.delays.by_delay` gives the parts. Where all
-        synapses of a source are alike, so that it makes no difference, they become ``delays``.
+    delays, synaptic_delays
+        Of the parts of synapses that are equally late the exponent rounds and 32 bits limit each by
+        itself, as in Lava's ``DelayDense``; of delays of sources the sum.
     message_bits : int
         Bits of the messages that are multiplied with the weights; 0 takes every message as 1.
     port : int
@@ -65,8 +59,6 @@ class QuantisedSynapses(Synapses):
     weights: Int16 | Int8
     weight_exp: int = 0
     weight_bits: int = 8
-    delays: Int16 | None = None
-    synaptic_delays: Int8 | None = None
     message_bits: int = 0
     port: int = 0
     halved: bool = False
@@ -88,17 +80,6 @@ class QuantisedSynapses(Synapses):
             )
         if self.port < 0:
             raise ValidationError(f"{self.label}: port {self.port} is below 0")
-        if self.delays is not None:
-            self._check_delays("delays", self.delays, self.shape[1:], np.int16)
-        late = self.synaptic_delays
-        if late is not None:
-            if self.delays is not None:
-                raise ValidationError(
-                    f"{self.label}: delays both of sources and of synapses; add them up, and give "
-                    "those of synapses"
-                )
-            self._check_delays("synaptic_delays", late, self.weights.shape, np.int8)
-            self._settle_delays(late)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, QuantisedSynapses) or type(other) is not type(self):
@@ -137,50 +118,9 @@ class QuantisedSynapses(Synapses):
         unit = 1 + self.halved
         return Span(low * unit, high * unit, bits * unit)
 
-    def _check_delays(
-        self, name: str, delays: Int8 | Int16, shape: tuple[int, ...], word: type[np.integer[Any]]
-    ) -> None:
-        if delays.shape != shape or delays.dtype != word:
-            whose = "one per source neuron" if name == "delays" else "one per weight"
-            raise ValidationError(
-                f"{self.label}: {name} of shape {delays.shape} {delays.dtype}, expected "
-                f"{shape} {np.dtype(word)}, {whose}"
-            )
-        fits = (delays >= 0) & (delays <= DELAY_MAX)
-        require(delays, fits, f"{self.label}: {name}", f"are outside [0, {DELAY_MAX}]")
-        if not np.any(delays):
-            object.__setattr__(self, name, None)
-
-    def _settle_delays(self, late: Int8) -> None:
-        """Say of sources what their synapses have in common, or that there is no delay."""
-        there = self.weights != 0
-        present = late[there]
-        if not present.any():
-            object.__setattr__(self, "synaptic_delays", None)
-            return
-        found = None
-        if np.all(present == present[0]):
-            found = np.full(self.shape[1], present[0], np.int16)
-        elif self.weight_exp >= 0:
-            # what a negative exponent rounds is another sum if delays are not told apart
-            found = self._shared_delays(late, there)
-        if found is not None:
-            object.__setattr__(self, "synaptic_delays", None)
-            object.__setattr__(self, "delays", found)
-
-    def _shared_delays(self, late: Int8, there: Bool) -> Int16 | None:
-        """Return the delay of each source if its synapses of non-zero weight have one."""
-        return None
-
-    @property
-    def all_delays(self) -> Int8 | Int16 | None:
-        """The delays that there are, of synapses or of sources."""
-        return self.delays if self.synaptic_delays is None else self.synaptic_delays
-
-    @property
-    def longest_delay(self) -> int:
-        """The longest delay [step], 0 where there are none."""
-        return 0 if self.all_delays is None else int(self.all_delays.max())
+    def _adds_delays(self) -> bool:
+        # what a negative exponent rounds is another sum if delays are not told apart
+        return self.weight_exp >= 0
 
     def described(self) -> dict[str, Any]:
         """Return by name what synapses of every kind say, for some that hold other weights."""
@@ -216,10 +156,6 @@ class QuantisedProjection(Matrix, QuantisedSynapses):
                 "expected (n_post, n_pre) int16 or int8"
             )
         super().__post_init__()
-
-    def _shared_delays(self, late: Int8, there: Bool) -> Int16 | None:
-        found = np.max(late, axis=0, where=there, initial=0)
-        return found.astype(np.int16) if np.all((late == found) | ~there) else None
 
     def product(self, s: AnyArray) -> Int64:
         """Return ``weights @ s``."""

@@ -182,14 +182,19 @@ def footprint(net: AnyNetwork) -> float:
     """
     if isinstance(net, Network):
         bits = sum(q.weights.size * (FLOAT + _index_bits(q)) for q in net.projections)
+        bits += _delay_bits(net)
         words = sum(p.neurons.n * (_n_parameters(p.neurons) + 2) for p in net.populations)
         return (bits + words * FLOAT) / 8
     spec = net.spec
     bits = sum(q.weights.size * (q.weight_bits + _index_bits(q)) for q in net.projections)
-    late = [q.all_delays for q in net.projections if q.all_delays is not None]
-    bits += sum(delays.size * int(delays.max()).bit_length() for delays in late)
+    bits += _delay_bits(net)
     bits += sum(p.registers.n * neuron_bits(p.registers, spec) for p in net.populations)
     return bits / 8
+
+
+def _delay_bits(net: AnyNetwork) -> int:
+    late = [q.all_delays for q in net.projections if q.all_delays is not None]
+    return sum(delays.size * int(delays.max()).bit_length() for delays in late)
 
 
 def _index_bits(synapses: Synapses) -> int:

@@ -25,7 +25,14 @@ import numpy as np
 
 from hetlava.arrays import ArrayRecord, Bool, Float, require
 from hetlava.errors import UnsupportedError, ValidationError
-from hetlava.network import Network, Projection, Readout, refuse_messages, with_matrices
+from hetlava.network import (
+    Network,
+    Projection,
+    Readout,
+    refuse_delays,
+    refuse_messages,
+    with_matrices,
+)
 from hetlava.neurons.cuba import CubaLI, CubaLIF, coefficients
 
 ONE_PER_NEURON = ("tau_mem", "tau_syn", "v_leak", "v_threshold", "v_reset", "refractory",
@@ -167,6 +174,7 @@ def to_analog(net: Network) -> AnalogNetwork:
         If a decay has no counterpart in continuous time, or input is no spikes.
     """
     refuse_messages(net, "an analog chip")
+    refuse_delays(net, "an analog chip")
     net = with_matrices(net)  # neurons that share a kernel may differ in what a jump is
     populations, gains = [], {}
     for p in net.populations:

@@ -5,12 +5,14 @@ from collections.abc import Collection
 
 import numpy as np
 
+from hetlava.arrays import AnyArray
+from hetlava.delays import by_delay
 from hetlava.events import Events, from_dense
 from hetlava.graph import INPUT
 from hetlava.network import Network
 from hetlava.neurons.cuba import CubaFloatState, coefficients, step_float
 from hetlava.recording import Recording, join, score
-from hetlava.sim.reference import check_run
+from hetlava.sim.reference import arriving, check_run
 from hetlava.sim.synops import effective_synops
 
 CHUNK = 128  # samples held densely at a time
@@ -46,15 +48,16 @@ def _run_chunk(net: Network, inputs: Events, probes: Collection[str]) -> Recordi
         name: CubaFloatState(zero, zero + rule[name].reset, zero > 0) for name, zero in rest.items()
     }
     history: dict[str, list[CubaFloatState]] = {name: [] for name in rule}
+    sent: dict[str, list[AnyArray]] = {INPUT: list(x)} | {name: [] for name in rule}
+    projections = [part for q in net.projections for part in by_delay(q)]
     for t in range(inputs.n_steps):
-        sent = {name: s.s for name, s in state.items()}
-        sent[INPUT] = x[t - 1] if t else np.zeros_like(x[0])
         drive = dict(rest)
-        for p in net.projections:
-            drive[p.target] = drive[p.target] + p.product(sent[p.source])
+        for p in projections if t else ():
+            drive[p.target] = drive[p.target] + p.product(arriving(p, sent[p.source], t))
         state = {name: step_float(rule[name], state[name], drive[name]) for name in rule}
         for name in rule:
             history[name].append(state[name])
+            sent[name].append(state[name].s)
     return _recording(net, inputs, history, probes, time.perf_counter() - start)
 
 

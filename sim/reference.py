@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hetlava.arrays import AnyArray, Int
+from hetlava.connectivity import Synapses
 from hetlava.delays import by_delay
 from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
@@ -104,7 +105,7 @@ def run(
     return _recording(net, inputs, history, probes, time.perf_counter() - start)
 
 
-def arriving(projection: QuantisedSynapses, sent: Sequence[AnyArray], t: int) -> AnyArray:
+def arriving(projection: Synapses, sent: Sequence[AnyArray], t: int) -> AnyArray:
     """Return what arrives at step ``t`` of what was sent at each step, (n_samples, n_pre)."""
     if projection.delays is None:
         return sent[t - 1]

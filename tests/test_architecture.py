@@ -20,8 +20,8 @@ LAYERS = (
     "errors arrays chips chip_spec chip_analog chip_file chip_xylo executor worker_pools sweep "
     "fixedpoint files graph events units",
     "neurons",
-    "connectivity sliding listed synapses convolution sparse_synapses delays float_synapses "
-    "synapse_forms",
+    "connectivity sliding listed synapses convolution sparse_synapses float_synapses "
+    "synapse_forms delays",
     "network quantised recording recording_file partial_run tally work quantities distributions "
     "heterogeneity listed_values tau_statistics declarations declaration_text",
     "quantisation budget scaling codebook codebook_search codebook_pairs sharing rules parity "

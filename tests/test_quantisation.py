@@ -103,7 +103,7 @@ def test_a_grid_of_training_is_kept_exactly(rng):
         assert np.array_equal(q.weights * 2.0**q.weight_exp, p.weights * 64)
 
 
-def test_kernels_and_lists_are_dequantised_as_such_and_delays_are_refused(rng, random_convolution):
+def test_kernels_and_lists_are_dequantised_as_such_with_their_delays(rng, random_convolution):
     q = random_convolution(rng)
     n_post, n_pre = q.shape
     registers = CubaRegisters(
@@ -134,11 +134,12 @@ def test_kernels_and_lists_are_dequantised_as_such_and_delays_are_refused(rng, r
     assert np.array_equal(kernel.matrix(), q.matrix() * 2.0**q.weight_exp)
     assert np.array_equal(lists.matrix(), loop.weights)
     late = replace(q, delays=np.ones(n_pre, np.int16))
-    with pytest.raises(UnsupportedError, match="input -> p0: a float network has no delays"):
-        dequantise(replace(net, projections=(late,)))
-    late = replace(q, synaptic_delays=np.resize(np.arange(63, dtype=np.int8), q.weights.shape))
-    with pytest.raises(UnsupportedError, match="input -> p0: a float network has no delays"):
-        dequantise(replace(net, projections=(late,)))
+    (found,) = dequantise(replace(net, projections=(late,))).projections
+    assert np.array_equal(found.delays, late.delays) and found.synaptic_delays is None
+    of_synapses = np.resize(np.arange(63, dtype=np.int8), q.weights.shape)
+    late = replace(q, synaptic_delays=of_synapses, weight_exp=-1)
+    (found,) = dequantise(replace(net, projections=(late,))).projections
+    assert found.longest_delay == late.longest_delay
 
 
 @given(seed=st.integers(0, 2**32 - 1), grid=st.sampled_from([0.0, 2 / 64]))

@@ -17,7 +17,6 @@ from hetlava.neurons.cuba import CubaLIF, CubaRegisters
 from hetlava.parity import Interval, Parity
 from hetlava.quantised import QuantisedNetwork
 from hetlava.sliding import Sliding
-from hetlava.synapses import QuantisedSynapses
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -139,9 +138,9 @@ def projection_table(net: Network | QuantisedNetwork) -> Table:
     """Return the projections of a network and how each is held."""
     columns: tuple[str, ...] = ("projection", "kind", "shape", "synapses")
     if isinstance(net, Network):
-        columns += ("weights V", "grid V")
+        columns += ("weights V", "grid V", "delays")
         rows = [
-            (*_wire(q), _range(q.weights) if q.weights.size else "-", f"{q.grid:g}")
+            (*_wire(q), _range(q.weights) if q.weights.size else "-", f"{q.grid:g}", _delays(q))
             for q in net.projections
         ]
     else:
@@ -158,7 +157,7 @@ def projection_table(net: Network | QuantisedNetwork) -> Table:
     return table("Projections", columns, rows)
 
 
-def _delays(q: QuantisedSynapses) -> str:
+def _delays(q: Synapses) -> str:
     if q.all_delays is None:
         return "none"
     return f"0..{q.longest_delay} of {'sources' if q.synaptic_delays is None else 'synapses'}"

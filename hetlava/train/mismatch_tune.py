@@ -24,7 +24,7 @@ from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import from_dense
 from hetlava.hardware.interface import Target
 from hetlava.hardware.mismatch import Mismatch
-from hetlava.network import Network, Plain, with_matrices
+from hetlava.network import Network, Plain, refuse_delays, with_matrices
 from hetlava.neurons.cuba import CubaLI, CubaLIF
 from hetlava.recording import Recording
 from hetlava.train.config import TrainConfig
@@ -73,6 +73,7 @@ class FixedNet(TrainableNet):
 
     def __init__(self, net: Network) -> None:
         super().__init__()
+        refuse_delays(net, "an analog chip")
         net = with_matrices(net)
         for p in net.populations:
             if type(p.neurons) not in (CubaLI, CubaLIF):

@@ -55,6 +55,7 @@ def synapses_to_plain(synapses: FloatSynapses) -> dict[str, Any]:
         **({"message_bits": synapses.message_bits} if synapses.message_bits else {}),
         # matrices are written as before there were others, and read by older versions
         **({"kind": kind, **arranged} if kind != "matrix" else {}),
+        **{n: torch.tensor(late) for n, late in synapses.lateness().items() if late is not None},
     }
 
 
@@ -68,6 +69,7 @@ def synapses_of_plain(plain: dict[str, Any]) -> FloatSynapses:
     """
     rest = dict(check_type(plain, dict, "projection"))
     bits = check_type(rest.pop("message_bits", 0), int, "message_bits")
+    late = {n: array(rest.pop(n), n) for n in ("delays", "synaptic_delays") if n in rest}
     kind = rest.pop("kind", "matrix")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValidationError(f"projection of kind {kind!r}; known: {', '.join(KINDS)}")
@@ -79,6 +81,7 @@ def synapses_of_plain(plain: dict[str, Any]) -> FloatSynapses:
         weights=array(rest["weights"], "weights"),
         grid=check_type(rest["grid"], float, "grid"),
         message_bits=bits,
+        **late,
         **{
             name: array(rest[name], name) if like is None else whole_numbers(rest[name], like, name)
             for name, like in arranged.items()

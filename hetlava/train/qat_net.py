@@ -20,7 +20,7 @@ from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import decay_tau
 from hetlava.float_synapses import Convolution, FloatSynapses, Projection
 from hetlava.graph import INPUT
-from hetlava.network import Network, Plain, Population
+from hetlava.network import Network, Plain, Population, refuse_delays
 from hetlava.quantisation import quantise
 from hetlava.train.cuba_rule import FULL, CubaRule
 from hetlava.train.image_synapses import projection, weights_of
@@ -169,6 +169,7 @@ def check_chain(network: Network) -> None:
     UnsupportedError
         If a population has another projection than from the one before it and from itself.
     """
+    refuse_delays(network, "quantisation-aware training")
     names = [p.name for p in network.populations]
     wires = [(p.source, p.target) for p in network.projections]
     chain = list(zip([INPUT, *names], names, strict=False))

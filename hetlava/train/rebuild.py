@@ -11,7 +11,7 @@ from torch import nn
 from hetlava.arrays import Float
 from hetlava.declarations import POTENTIALS
 from hetlava.errors import UnsupportedError, ValidationError
-from hetlava.network import Network
+from hetlava.network import Network, refuse_delays
 from hetlava.neurons.cuba import CubaLIF
 from hetlava.train.building import library
 from hetlava.train.config import TrainConfig
@@ -54,6 +54,7 @@ def rebuild(net: Network, config: TrainConfig) -> TrainableNet:
     UnsupportedError
         If the trainer's network does not hold what ``net`` does.
     """
+    refuse_delays(net, "a trainer")
     taus = [Taus(mem=p.neurons.tau_mem, syn=p.neurons.tau_syn) for p in net.populations]
     trainable = library(config).make(config, net.n_inputs, taus, potentials_of(net, config))
     # as TrainableNet.weights gives them: those of every layer, recurrent ones after them

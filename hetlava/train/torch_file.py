@@ -21,7 +21,10 @@ MAX_DEPTH = 50
 # holds callables that allocate what they are told to
 GLOBALS = frozenset(
     {"collections OrderedDict", "torch._utils _rebuild_tensor_v2"}
-    | {f"torch {kind}Storage" for kind in ("Double", "Float", "Long", "Int", "Byte", "Bool")}
+    | {
+        f"torch {kind}Storage"
+        for kind in ("Double", "Float", "Long", "Int", "Short", "Char", "Byte", "Bool")
+    }
 )
 
 

@@ -45,3 +45,26 @@ def test_late_synapses_take_more_memory_of_a_core(hetlava, late_file, tmp_path):
     path = tmp_path / "plain.net"
     write(path, replace(net, projections=(replace(first, synaptic_delays=None), *others)))
     assert hetlava("place", late_file).out != hetlava("place", path).out
+
+
+def test_a_model_with_late_synapses_goes_the_whole_way(hetlava, model, tmp_path, rng):
+    pytest.importorskip("torch")
+    from hetlava.train.model_file import read_model, write_model
+
+    net = read_model(model)
+    first, *others = net.projections
+    late = replace(first, synaptic_delays=rng.integers(0, 9, first.shape).astype(np.int8))
+    write_model(model, replace(net, projections=(late, *others)))
+    shown = hetlava("inspect", model)
+    assert shown.code == 0 and shown.out.count("0..8 of synapses") == 1
+    path = tmp_path / "a.net"
+    assert hetlava("export", model, "--target", "loihi2", "--out", path).code == 0
+    assert np.array_equal(read(path).projections[0].synaptic_delays, late.synaptic_delays)
+    given = ("--data", "digits", "--limit", "30", "--max-drop", "20")
+    verified = hetlava("verify", model, "--target", "loihi2", *given)
+    assert verified.code == 0, verified.out + verified.err
+    for target in ("bss2-sim", "xylo2"):
+        refused = hetlava("run" if target == "bss2-sim" else "export", model, "--target", target)
+        assert refused.code == 2
+    refused = hetlava("export", model, "--format", "nir", "--out", tmp_path / "a.nir")
+    assert refused.code == 2 and "delays up to 8 steps" in refused.err
