@@ -21,6 +21,7 @@ FOUR = 4  # synapses of a group
 PLACE_BITS = 16  # of the first place of a group
 PLACES = 1 << PLACE_BITS  # that it tells apart
 BITS = 13, 16  # of each further place, of which the fewest that serve are taken
+SPARE = 64  # bytes that loops may read beyond the last group
 START_BYTES = 4  # of where the list of a source begins
 BLOCK = 1 << 20  # synapses that are stored at a time
 
@@ -66,7 +67,7 @@ def listed_bytes(wire: QuantisedSynapses, place: Place, span: Span) -> int:
     chunks = -(-place.size // min(place.chunk, PLACES))
     group = place_bytes(BITS[0]) + FOUR * _stored(span).n_bytes
     groups = int((-(-wire.fan_out() // FOUR)).sum())
-    return group * groups + START_BYTES * chunks * (wire.shape[1] + 1)
+    return group * groups + SPARE + START_BYTES * chunks * (wire.shape[1] + 1)
 
 
 def lists(wire: QuantisedSynapses, place: Place, span: Span) -> Lists:
@@ -88,7 +89,7 @@ def lists(wire: QuantisedSynapses, place: Place, span: Span) -> Lists:
     return Lists(
         chunks=np.concatenate([[0], np.cumsum(counts.sum(axis=1))[:-1]]).astype(np.int64),
         starts=starts,
-        groups=np.concatenate([np.zeros(0, np.uint8), *(g for of in parts for g in of)]),
+        groups=np.concatenate([*(g for of in parts for g in of), np.zeros(SPARE, np.uint8)]),
         chunk=chunk,
         fan_in=fan_in,
         double=stored.double,

@@ -33,6 +33,7 @@ CAN_ROUND = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64"
 LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8  # 32-bit neurons of a vector
 # LLVM's numbers: to read, into the nearest cache or the one behind it, of data
 READ_DATA_SOON, READ_DATA_LATER = (0, 3, 1), (0, 2, 1)
+STACK = 64  # words that a loop may put down for itself
 BITS_AT_ONCE = 8  # spikes written before the loop looks whether there are more
 
 
@@ -149,6 +150,7 @@ read_int32 = _reader(I32, types.int32)
 read_int64 = _reader(I64, types.int64)
 read_uint64 = _reader(I64, types.uint64)
 read_anywhere = _reader(I64, types.uint64, 1)  # also across words
+read_weights = _reader(I32, types.uint32, 1)  # four bytes
 
 
 def _writer(kind, given):
@@ -168,6 +170,16 @@ def _writer(kind, given):
 write_int16 = _writer(I16, types.int16)
 write_int32 = _writer(I32, types.int32)
 write_int64 = _writer(I64, types.int64)
+
+
+@intrinsic
+def stack_words(context):
+    """Return the address of ``STACK`` words of 64 bits that last as long as the loop."""
+
+    def generate(context, b, signature, arguments):
+        return b.ptrtoint(cgutils.alloca_once(b, I64, size=number(STACK)), I64)
+
+    return types.intp(), generate
 
 
 @intrinsic
