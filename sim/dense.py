@@ -41,8 +41,12 @@ class Products:
         looped: Sequence[bool],
         peaks: Sequence[int],
     ) -> None:
-        self._wires, self._places = tuple(wires), tuple(places)
+        self._places = tuple(places)
         self.lacks = tuple(map(_lacks, wires, looped))
+        self._refused = [_refusal(q, lacks) for q, lacks in zip(wires, self.lacks, strict=True)]
+        # what is never multiplied may be a copy that nothing else holds: a part by delay
+        pairs = enumerate(zip(wires, self.lacks, strict=True))
+        self._wires = {w: wire for w, (wire, lacks) in pairs if not lacks}
         self._peaks = tuple(peaks)
         self._made: dict[int, AnyArray] = {}
 
@@ -54,9 +58,9 @@ class Products:
         UnsupportedError
             Naming the first that cannot be and why.
         """
-        for wire, lacks in zip(self._wires, self.lacks, strict=True):
+        for refused, lacks in zip(self._refused, self.lacks, strict=True):
             if lacks:
-                raise UnsupportedError(_refusal(wire, lacks))
+                raise UnsupportedError(refused)
 
     def is_exact(self, w: int, most: int) -> bool:
         """Say whether floats hold every sum of wire w of messages up to a magnitude."""

@@ -52,8 +52,6 @@ class Prepared:
         The populations in feed-forward order.
     groups : tuple of Group
     places : tuple of Place
-    wires : tuple of QuantisedSynapses
-        By target; of a projection with delays of synapses one for each delay.
     graded : int64
         1 for each source whose spikes have sizes that matter; 0 for the input.
     rest : tuple of (slots, size) int32
@@ -82,7 +80,6 @@ class Prepared:
     names: tuple[str, ...]
     groups: tuple[Group, ...]
     places: tuple[Place, ...]
-    wires: tuple[QuantisedSynapses, ...]
     graded: Int64
     rest: tuple[Int, ...]
     state_words: int
@@ -166,7 +163,6 @@ def lay_out(net: QuantisedNetwork, *, lists: bool = True) -> Prepared:
             for a, b in zip(starts[:-1], starts[1:], strict=True)
         ),
         places=tuple(places),
-        wires=wires,
         graded=graded,
         rest=rest,
         state_words=state_words,

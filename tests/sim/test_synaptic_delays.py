@@ -207,6 +207,29 @@ def test_products_of_lists_are_refused_by_the_users_name(random_network):
         engine.prepare(delayed(net, rng, listed=1), mode="dense")
 
 
+@pytest.mark.parametrize(("longest", "most"), [(1, 2.1), (7, 3.2), (62, 4.5)])
+def test_a_late_synapse_takes_few_bytes(random_network, longest, most):
+    rng = np.random.default_rng(0)
+    net, _ = random_network(rng, loops=False, readout=False)
+    n = 512
+    first = net.populations[0]
+    words = {w: np.resize(getattr(first.registers, w), n) for w in first.registers.words}
+    weights = (2 * rng.integers(1, 100, (n, n))).astype(np.int16)
+    delays = rng.integers(0, longest, (n, n), endpoint=True).astype(np.int8)
+    q = replace(net.projections[0], weights=weights, synaptic_delays=delays)
+    net = replace(
+        net,
+        n_inputs=n,
+        populations=(replace(first, registers=replace(first.registers, **words)),),
+        projections=(q,),
+        output=first.name,
+    )
+    prepared = engine.prepare(net).prepared
+    assert sum(array.nbytes for array in prepared.kept) < most * n * n
+    # lists are copies by delay, which nothing needs once they are stored
+    assert all(type(q) is QuantisedProjection for q in prepared.products._wires.values())
+
+
 def test_a_profile_shows_the_users_layers(random_network):
     rng = np.random.default_rng(0)
     net, inputs = random_network(rng)
