@@ -22,14 +22,17 @@ DIGEST, LENGTH = 32, 8  # bytes: of all that follows, and of what says how long 
 
 
 def cache_folder(function: Callable[..., Any]) -> Path | None:
-    """Return where programs made from these sources are kept; None if nothing can be written.
+    """Return where programs made from these sources are kept.
 
-    ``NUMBA_CACHE_DIR`` if it is set, otherwise beside the sources, or in the user's cache where
-    the installation is read-only.
+    None if nothing can be written, or if the sources are not there. ``NUMBA_CACHE_DIR`` if it is
+    set, otherwise beside the sources, or in the user's cache where the installation is read-only.
     """
     own = Path(getfile(function))
     sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(fixedpoint.__file__), own]
-    digest = sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    try:
+        digest = sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    except OSError:
+        return None
     places = [own.parent / "__pycache__", *_user_cache()]
     config: Any = numba.config
     if config.CACHE_DIR:

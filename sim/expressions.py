@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 
 from hetlava.sim import integers
-from hetlava.sim.instructions import Instruction, TableMaker
+from hetlava.sim.instructions import CompilingError, Instruction, TableMaker
 from hetlava.sim.integers import I64, KindError, Table, Value, convert, is_known, value_of
 
 CASTS = {
@@ -42,7 +42,10 @@ class Source(NamedTuple):
 
 @cache
 def source_of(function: Callable[..., Any]) -> Source:
-    lines, first = inspect.getsourcelines(function)
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except OSError as error:
+        raise CompilingError(f"the source of {function.__name__} is not there") from error
     tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
     assert isinstance(tree, ast.FunctionDef)
     ast.increment_lineno(tree, first - 1)

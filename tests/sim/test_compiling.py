@@ -1,5 +1,6 @@
 """Where compiled loops are kept, and when they are made anew."""
 
+import compileall
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import numba
 import pytest
 
+import hetlava
 from hetlava.sim import caching, compiling
 
 
@@ -128,3 +130,21 @@ def test_a_machine_that_llvm_does_not_know_is_an_error_of_compiling(monkeypatch)
     monkeypatch.setattr(compiling, "_codegen", Unknown)
     with pytest.raises(compiling.CompilingError, match="no such machine"):
         compiling.compiled(double)(2)
+
+
+def test_networks_run_in_numpy_where_only_bytecode_is_installed(tmp_path):
+    package = Path(hetlava.__file__).parent
+    shutil.copytree(package, tmp_path / "hetlava", ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(tmp_path / "hetlava", quiet=2, legacy=True)
+    for source in (tmp_path / "hetlava").rglob("*.py"):
+        source.unlink()
+    run = (
+        "import hetlava.sim.crossover as c, hetlava.sim.engine as e; "
+        "from hetlava.events import from_dense; from numpy import ones; "
+        "found = e.run(c._layer(), from_dense(ones((64, 1, 1024), bool))); "
+        "print(found.details['by-reference'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", run], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "is not there" in done.stdout and "run in numpy" in done.stderr
