@@ -136,13 +136,15 @@ class Events(ArrayRecord):
     def counts(self) -> Int64:
         """Return the spikes of every neuron in every sample, (n_samples, n_neurons) int64."""
         if self.n_samples == 1:
-            return np.bincount(self.index, minlength=self.n_neurons).astype(np.int64)[None]
+            return np.bincount(self.index, minlength=self.n_neurons).astype(np.int64, copy=False)[
+                None
+            ]
         per_sample = np.diff(self.indptr[:: self.n_steps])
         sample = np.repeat(np.arange(self.n_samples), per_sample)
         flat = np.bincount(
             sample * self.n_neurons + self.index, minlength=self.n_samples * self.n_neurons
         )
-        return flat.reshape(self.n_samples, self.n_neurons).astype(np.int64)
+        return flat.reshape(self.n_samples, self.n_neurons).astype(np.int64, copy=False)
 
     def sums(self) -> Int64:
         """Return the sum of what every neuron sent in every sample, (n_samples, n_neurons)."""

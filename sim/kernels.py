@@ -175,7 +175,8 @@ def _advance(sources_at, wires_at, run_at, p, first, n, sample, t):
 def _turn(sources, run, p, words, n_words, spikes):
     """Bring bits by place into the order of the neurons."""
     vec.clear(spikes, BYTES * sources[p + 1, col.WORDS])
-    places, neurons = run[col.SENT_AT], sources[p + 1, col.NEURON_AT]
+    # nobody needs any more what has arrived
+    places, neurons = run[col.DRIVE_AT], sources[p + 1, col.NEURON_AT]
     for k in range(vec.write_all(words, 0, n_words, places, 0)):
         neuron = np.int64(vec.read_int32(neurons, np.int64(vec.read_int32(places, k))))
         if neuron >= 0:  # not in a gap, where a kernel adds what nobody sees

@@ -49,8 +49,8 @@ def batch_of(
         spikes=tuple(spikes[n] for n in names),
         u=tuple(u[n] for n in names) if "u" in recorder.probes else (),
         v=tuple(v[n] for n in names) if "v" in recorder.probes else (),
-        scores=score(net.readout, spikes[net.output], v.get(net.output)),
-        synops=synops,
+        scores=_frozen(score(net.readout, spikes[net.output], v.get(net.output))),
+        synops=_frozen(synops),
     )
 
 

@@ -59,8 +59,8 @@ class Prepared:
     state_words : int
         Words that the state of one sample takes.
     scratch_bytes : (6,) int64
-        Of what arrives in a step, of a part of it, of messages and of spikes by place, of sums of
-        16 bits, of a state.
+        Of what arrives in a step, of a part that is summed apart, of what other models than CUBA
+        send and of spikes, both by place, of sums of 16 bits, of a state.
     row_bytes : int
         Of the spikes of all sources in a step.
     n_places : int
@@ -199,12 +199,15 @@ def _group(sources: Int64, table: Int64, first: int, last: int) -> Group:
 def _scratch_bytes(sources: Int64, wires: Int64, state_words: int) -> Int64:
     """Return what loops need for a step of the largest population, and for the state of all."""
     drives = int((sources[:, col.SUMS] * sources[:, col.PORTS]).max())
-    widest = int(wires[:, col.TABLES + 7].max(initial=int(sources[:, col.SUMS].max())))
     places = int(sources[:, col.SIZE].max())
+    apart = (wires[:, col.KIND] == col.KERNEL_ELSEWHERE) | (wires[:, col.EXPONENT] < 0)
+    widest = int(wires[:, col.TABLES + 7].max(initial=int(sources[:, col.SUMS].max())))
+    widest *= int(apart.any())
+    sent = int(sources[1:, col.SIZE][sources[1:, col.MODEL] != CUBA].max(initial=0))
     lists, kernels = wires[:, col.KIND] == col.LISTED, wires[:, col.KIND] >= col.KERNEL
     halves = int(wires[lists, col.TABLES + 3].max(initial=0))
     halves = int(wires[kernels, col.TABLES + 7].max(initial=halves))
-    words = np.array([drives, widest, places, 0, 0, state_words], np.int64)
+    words = np.array([drives, widest, sent, 0, 0, state_words], np.int64)
     made: Int64 = 4 * (words + ROOM) + np.array([0, 0, 0, places // 8, 2 * halves, 0])
     return made
 
