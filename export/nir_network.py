@@ -70,7 +70,9 @@ def network_of(graph: Nodes, meaning: Meaning, metadata: Mapping[str, Plain]) ->
             continue
         if path.target == entry:
             raise FormatError(f"{entry}: an edge leads back to the input")
-        made = scaled(synapses(path, graph, neurons[path.target].n), gains[path.target])
+        step = meaning.dt / meaning.unit
+        made = synapses(path, graph, neurons[path.target].n, step)
+        made = scaled(made, gains[path.target])
         source = INPUT if path.source == entry else path.source
         grid = _grid(graph, path) if np.all(gains[path.target] == 1) else 0.0
         projections.append(replace(made, source=source, grid=grid))

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hetlava.arrays import AnyArray, Float
+from hetlava.delays import by_delay
 from hetlava.errors import UnsupportedError
 from hetlava.float_synapses import Convolution, FloatSynapses
 from hetlava.graph import INPUT
-from hetlava.network import Network, refuse_delays, refuse_messages
+from hetlava.network import Network, refuse_messages
 from hetlava.neurons.cuba import CubaLI, CubaLIF, Discretisation
 from hetlava.sliding import Shape
 
@@ -49,7 +50,8 @@ def nodes_of(net: Network) -> Nodes:
     """Return a network's nodes: one of neurons for a population, one or more for a projection.
 
     Kernels become Conv2d, pooling SumPool2d with a Scale, matrices and lists Linear, of which a
-    Flatten makes rows of images.
+    Flatten makes rows of images. Delays of sources become a Delay in front; those of synapses, for
+    which NIR has no word, a way through a Delay for each of them.
 
     Raises
     ------
@@ -58,15 +60,15 @@ def nodes_of(net: Network) -> Nodes:
         matrix makes, input that is no spikes.
     """
     refuse_messages(net, "NIR")
-    refuse_delays(net, "the export to NIR")
     images = _images(net)
     made = Nodes({INPUT: {"type": "Input", "shape": _sizes(net, INPUT, images)}}, [])
     for k, p in enumerate(net.populations):
         node = _neurons(p.neurons, net, images.get(p.name))
         made.nodes[p.name] = node | {"metadata": {"place": np.array(k)}}
-    for k, q in enumerate(net.projections):
+    parts = [part for q in net.projections for part in by_delay(q, lists=False)]
+    for k, q in enumerate(parts):
         name = f"{q.source}-{q.target}-{k}"
-        _wire(made, q, name, images)
+        _wire(made, q, name, images, net.dt)
         # files list nodes by name
         made.nodes[name]["metadata"] = {"place": np.array(k), "grid": np.array(q.grid)}
     end = OUTPUT
@@ -118,11 +120,14 @@ def _neurons(neurons: CubaLI, net: Network, image: Shape | None) -> Node:
     return {"type": "CubaLIF" if neurons.spiking else "CubaLI", **shaped}
 
 
-def _wire(made: Nodes, q: FloatSynapses, name: str, images: Mapping[str, Shape]) -> None:
+def _wire(made: Nodes, q: FloatSynapses, name: str, images: Mapping[str, Shape], dt: float) -> None:
     """Add the nodes of a projection, and the edges that lead through them."""
     chain: dict[str, Node] = {}
+    if q.delays is not None:
+        late = (q.delays * dt).reshape(images.get(q.source, q.delays.shape))
+        chain[f"{name}-delay"] = {"type": "Delay", "delay": late}
     if isinstance(q, Convolution):
-        chain = _pool(q, name) if _pools(q) else {name: _conv(q)}
+        chain |= _pool(q, name) if _pools(q) else {name: _conv(q)}
     else:
         if q.source in images:
             chain[f"{name}-flat"] = {

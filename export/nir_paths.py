@@ -8,7 +8,7 @@ from hetlava.export.nir_nodes import Nodes
 
 PATHS_MAX = 10_000  # between populations; branches that meet again multiply them
 WEIGHTS = ("Linear", "Affine", "Conv2d", "SumPool2d", "AvgPool2d")
-THROUGH = (*WEIGHTS, "Flatten", "Scale")
+THROUGH = (*WEIGHTS, "Flatten", "Scale", "Delay")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from math import prod
 
 import numpy as np
 
-from hetlava.arrays import Float
-from hetlava.connectivity import Pair
+from hetlava.arrays import Float, Int64
+from hetlava.connectivity import DELAY_MAX, Pair
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.nir_nodes import Node, Nodes
 from hetlava.export.nir_paths import Path
@@ -15,9 +15,15 @@ from hetlava.float_synapses import Convolution, FloatSynapses, Projection
 from hetlava.sliding import IMAGE_MAX, Padding
 from hetlava.synapse_forms import sparse, sum_pool
 
+ROUNDING = 1e-6  # [step] of a delay: what divides by a step is read as whole
 
-def synapses(path: Path, graph: Nodes, n_post: int) -> FloatSynapses:
-    """Return the synapses of a path, without the gains of the neurons that it leads to."""
+
+def synapses(path: Path, graph: Nodes, n_post: int, step: float) -> FloatSynapses:
+    """Return the synapses of a path, without the gains of the neurons that it leads to.
+
+    ``step`` is that of the network in the graph's unit of time.
+    """
+    before, after = np.zeros(1, np.int64), np.zeros(1, np.int64)
     shape = shape_of(graph.nodes[path.source], path.source)
     made: FloatSynapses | None = None
     for name in path.through:
@@ -30,6 +36,9 @@ def synapses(path: Path, graph: Nodes, n_post: int) -> FloatSynapses:
             made = scaled(whole, np.broadcast_to(scale, whole.shape[0]))
         elif node["type"] == "Flatten":
             shape = (prod(shape),)
+        elif node["type"] == "Delay":
+            late = _steps(name, node, step, prod(shape))
+            before, after = (before + late, after) if made is None else (before, after + late)
         elif made is not None:
             raise UnsupportedError(f"{name}: follows other weights with no neurons in between")
         else:
@@ -38,7 +47,38 @@ def synapses(path: Path, graph: Nodes, n_post: int) -> FloatSynapses:
     made = made if made is not None else _identity(path, prod(shape), n_post)
     if made.shape != (n_post, size(graph.nodes[path.source], path.source)):
         raise FormatError(f"{path.source} -> {path.target}: sizes do not fit {made.shape}")
-    return made
+    return _delayed(made, before, after)
+
+
+def _steps(name: str, node: Node, step: float, n: int) -> Int64:
+    """Return the delays of a node as steps, (n,) or (1,)."""
+    exact = array(node, "delay", name).astype(np.float64).ravel() / step
+    if exact.size not in (1, n):
+        raise FormatError(f"{name}: {exact.size} delays for {n} neurons")
+    fits = (exact > -ROUNDING) & (exact < DELAY_MAX + ROUNDING)
+    if not np.all(fits):
+        raise UnsupportedError(
+            f"{name}: delays of {exact.min():g} to {exact.max():g} steps, possible are 0 to "
+            f"{DELAY_MAX}"
+        )
+    whole = np.rint(exact)
+    if np.any(np.abs(exact - whole) > ROUNDING):
+        raise UnsupportedError(f"{name}: delays that are no whole steps; take another --dt")
+    return whole.astype(np.int64)
+
+
+def _delayed(made: FloatSynapses, before: Int64, after: Int64) -> FloatSynapses:
+    """Return synapses with delays of their sources and of their targets, in steps."""
+    n_post, n_pre = made.shape
+    if (before.max() + after.max()) > DELAY_MAX:
+        raise UnsupportedError(f"{made.label}: delays add up to more than {DELAY_MAX} steps")
+    if np.ptp(after) == 0:
+        late = np.broadcast_to(before + after[0], n_pre).astype(np.int16)
+        return replace(made, delays=late)
+    if not isinstance(made, Projection):
+        raise UnsupportedError(f"{made.label}: delays behind a kernel or a scale; put it in front")
+    rows = np.broadcast_to(after[:, None], (n_post, n_pre)) + before
+    return replace(made, synaptic_delays=rows.astype(np.int8))
 
 
 def _identity(path: Path, n: int, n_post: int) -> FloatSynapses:

@@ -188,10 +188,6 @@ def test_what_has_no_delays_says_so(rng, late, tmp_path):
         target("bss2-sim").run(net, inputs)
     with pytest.raises(UnsupportedError, match="input -> p0: delays.*xylo2 has none"):
         xylo.quantise(net)
-    from hetlava.export.nir_file import write_nir
-
-    with pytest.raises(UnsupportedError, match="input -> p0: delays.*the export to NIR has none"):
-        write_nir(tmp_path / "a.nir", net)
 
 
 def test_a_trainer_does_not_go_on_with_delays(rng):

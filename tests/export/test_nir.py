@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hetlava.delays import by_delay
 from hetlava.errors import DataError, FormatError, UnsupportedError, ValidationError
 from hetlava.events import from_dense
 from hetlava.export.nir_file import read_nir, write_nir
@@ -91,6 +92,54 @@ def test_lists_are_written_as_matrices(net: Network, tmp_path: Path) -> None:
     listed = replace(net, projections=(as_lists(first), *others))
     write_nir(tmp_path / "a.nir", listed)
     assert read_nir(tmp_path / "a.nir").projections[0] == as_matrix(as_lists(first))
+
+
+def test_delays_of_sources_are_written_and_read(
+    net: Network, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    wires = [
+        replace(q, delays=rng.integers(0, 63, q.shape[1]).astype(np.int16)) for q in net.projections
+    ]
+    net = replace(net, projections=tuple(wires))
+    write_nir(tmp_path / "a.nir", net)
+    assert plain(read_nir(tmp_path / "a.nir")) == net
+    nir = pytest.importorskip("nir")
+    graph = nir.read(tmp_path / "a.nir", type_check=False)
+    (late,) = (node for name, node in graph.nodes.items() if name == "small-output-0-delay")
+    assert isinstance(late, nir.Delay) and np.allclose(late.delay.ravel(), wires[0].delays * 1e-3)
+
+
+def test_delays_of_synapses_become_a_way_for_each(
+    net: Network, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    first, *others = net.projections
+    late = replace(first, synaptic_delays=rng.integers(0, 3, first.shape).astype(np.int8))
+    net = replace(net, projections=(late, *others))
+    write_nir(tmp_path / "a.nir", net)
+    found = read_nir(tmp_path / "a.nir")
+    assert found.projections[:3] == by_delay(late, lists=False)
+    inputs = from_dense(rng.random((30, 3, net.n_inputs)) < 0.3)
+    assert floating.run(found, inputs).spikes == floating.run(net, inputs).spikes
+
+
+def test_delays_behind_weights_are_those_of_their_targets(tmp_path: Path) -> None:
+    nir = pytest.importorskip("nir")
+    weights = np.array([[1.0, 2.0], [3.0, 4.0]])
+    ones = np.ones(2)
+    neurons = nir.CubaLIF(
+        tau_mem=0.02 * ones, tau_syn=0.01 * ones, r=ones, v_leak=0 * ones, v_threshold=ones
+    )
+    graph = nir.NIRGraph.from_list(
+        nir.Input(input_type=np.array([2])),
+        nir.Delay(delay=np.array([0.0, 2e-3])),
+        nir.Linear(weight=weights),
+        nir.Delay(delay=np.array([1e-3, 5e-3])),
+        neurons,
+        nir.Output(output_type=np.array([2])),
+    )
+    nir.write(tmp_path / "a.nir", graph)
+    (q,) = read_nir(tmp_path / "a.nir", **ASKED).projections
+    assert q.synaptic_delays.tolist() == [[1, 3], [5, 7]]
 
 
 def test_integrators_are_read_by_their_voltage(net: Network, tmp_path: Path) -> None:
@@ -264,7 +313,8 @@ def test_what_nir_has_no_word_for_is_not_written(net: Network, tmp_path: Path) -
     [
         (lambda nir: nir.Affine(weight=np.ones((3, 2)), bias=np.ones(3)), "fold it into v_leak"),
         (lambda nir: nir.Linear(weight=np.ones((4, 2))), "sizes do not fit"),
-        (lambda nir: nir.Delay(delay=np.full(2, 1e-3)), "of the type Delay are not read"),
+        (lambda nir: nir.Delay(delay=np.full(2, 1.5e-3)), "delays that are no whole steps"),
+        (lambda nir: nir.Delay(delay=np.full(2, 63e-3)), "delays of 63 to 63 steps, possible are"),
     ],
 )
 def test_nodes_that_networks_cannot_hold_are_refused(tmp_path: Path, build, reason: str) -> None:
