@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from zlib import crc32
 
-import numpy as np
-
 from hetlava.datasets.recordings import Recordings
 from hetlava.events import Events
 from hetlava.executor import map_over
@@ -123,11 +121,15 @@ Ready = Callable[[Events], tuple[Tally, Recording | None]]
 
 
 def _ready(job: Job, threads: int | None) -> Ready:
-    target = job.located()
-    # the first run of a process loads or compiles kernels, which is not the network's time
-    target.run(job.net, _silence(job.net), threads=threads)
+    target, warm = job.located(), False
 
     def run(inputs: Events) -> tuple[Tally, Recording | None]:
+        nonlocal warm
+        if not warm:
+            # the first run of a process loads or compiles what such spikes need, and measures
+            # when to multiply, which is not the network's time
+            target.run(job.net, inputs.samples(0, 1), threads=threads)
+            warm = True
         probes = {*job.probes, "v"} if job.counts else job.probes
         # a block has noise of its own, whoever runs it: by what is in it
         seed = crc32(inputs.index.tobytes(), job.seed)
@@ -142,13 +144,3 @@ def _ready(job: Job, threads: int | None) -> Ready:
 
 def _run_block(run: Ready, inputs: Events) -> tuple[Tally, Recording | None]:
     return run(inputs)
-
-
-def _silence(net: Network | QuantisedNetwork) -> Events:
-    return Events(
-        n_samples=1,
-        n_steps=net.n_steps,
-        n_neurons=net.n_inputs,
-        indptr=np.zeros(net.n_steps + 1, np.int64),
-        index=np.zeros(0, np.int32),
-    )

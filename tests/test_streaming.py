@@ -67,3 +67,20 @@ def test_blocks_are_binned_as_they_are_needed(recordings, net):
     part, recording = next(results)
     assert len(drawn) == 1 and recording is None and part.n_samples == 1
     results.close()
+
+
+def test_what_a_process_needs_to_begin_with_is_loaded_by_spikes_of_the_data(
+    recordings, net, monkeypatch
+):
+    """Silence would leave loops to be compiled while the network is timed."""
+    target, asked = Job(net=net, target="loihi2").located(), []
+
+    class Noted:
+        def run(self, net, inputs, **options):
+            asked.append(inputs)
+            return target.run(net, inputs, **options)
+
+    monkeypatch.setattr(Job, "located", lambda job: Noted())
+    inputs = list(blocks(recordings, net.dt, net.n_steps, 4))
+    list(run_blocks(Job(net=net), inputs))
+    assert asked == [inputs[0].samples(0, 1), *inputs]
