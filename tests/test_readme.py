@@ -1,6 +1,7 @@
 """README's pipeline and the examples run as they are printed."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,26 @@ def test_every_command_of_the_readme_exists():
 
     named = set(re.findall(r"^hetlava (\w+)", (ROOT / "README.md").read_text(), re.M))
     assert named and named <= set(COMMANDS)
+
+
+def documented() -> list[str]:
+    """Every line of a code block that calls hetlava, in the README and in docs/."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = "\n".join(page.read_text() for page in pages)
+    lines = re.findall(r"^hetlava [^#>\n]*", found, re.M)
+    return sorted({line.strip() for line in lines if not line.startswith("hetlava --")})
+
+
+@pytest.mark.parametrize("line", documented())
+def test_documented_commands_are_understood(line, tmp_path, monkeypatch):
+    """Options exist and take such values; nothing runs."""
+    from typer.main import get_command
+
+    from hetlava.cli import make_app
+
+    monkeypatch.chdir(tmp_path)
+    name, *args = shlex.split(line)[1:]
+    get_command(make_app([name])).make_context(f"hetlava {name}", args)
 
 
 @pytest.mark.slow
