@@ -13,7 +13,7 @@ from hetlava.sim.synapse_lists import BITS, FOUR, PLACE_BITS, place_bytes
 WORD, HALF_WORD = 4, 2  # bytes of a sum, and of one of which parts are made
 ABREAST = 16  # lists that are gone through side by side
 NEAR = 1 << 13  # sums of 16 bits up to which the nearest cache holds all of them
-IN_TURN = 2  # lists at a time where it does, the next ones being asked for meanwhile
+IN_TURN = 8  # lists that are asked for at a time where it does
 PAIR = 2  # groups that are added without asking whether there are more
 NOTED = 3  # words put down of a list: where it begins, where it ends, how far the next one is
 FAR = 1 << 40  # bytes that no list has
