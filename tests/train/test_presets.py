@@ -63,7 +63,7 @@ def test_norses_preset_of_digits_reaches_95_percent(recurrent):
 @pytest.mark.slow
 @pytest.mark.data
 def test_cochlea_digits_are_learned_better_than_by_the_reduced_prototype():
-    as_trained, quantised = trained("cochlea-digits", trainer="norse", epochs=10, half_life=4.0)
+    as_trained, quantised = trained("cochlea-digits", trainer="norse", epochs=6, half_life=4.0)
 
     assert as_trained >= 0.6
     assert quantised >= as_trained - 0.03
