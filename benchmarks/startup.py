@@ -74,8 +74,8 @@ thin = networks.sparse(rng, 65536, 256, 5)
 synapses = thin.projections[0].weights.size
 print("listed", prepared(thin, random_events(rng, 5, 1, 65536, 0.01)) / synapses)
 field = networks.field(rng, 256, 3)
-made = prepared(field, random_events(rng, 3, 1, 1 << 20, 0.01))
-print("neuron", made / (1 << 20))
+ready = prepared(field, random_events(rng, 3, 1, 1 << 20, 0.01))
+print("neuron", ready / (1 << 20))
 engine.run(networks.field(rng, 8, 3), random_events(rng, 3, 1, 1 << 10, 0.01), threads=1)
 inputs = random_events(rng, 3, 1, 1 << 20, 0.01)
 before = held()
@@ -84,7 +84,11 @@ held()  # gives back what only that took
 Path("/proc/self/clear_refs").write_text("5")  # begins to watch for the peak again
 made.run(inputs, threads=1)
 status = Path("/proc/self/status").read_text().split()
-print("running", (int(status[status.index("VmHWM:") + 1]) * 1024 - before) / (1 << 20))
+print("resident", (int(status[status.index("VmHWM:") + 1]) * 1024 - before) / (1 << 20))
+import tracemalloc
+tracemalloc.start()
+made.run(inputs, threads=1)
+print("running", (ready + tracemalloc.get_traced_memory()[1]) / (1 << 20))
 print("idle", idle)
 """
 )
@@ -139,7 +143,8 @@ def memory() -> dict[str, float]:
     """Measure peak memory, and what weights and neurons take on top of the network's own arrays.
 
     Of a run counts all that it adds to what was held before the network was made ready: tables,
-    state, sums, spikes and the recording of three steps.
+    state, sums, spikes and the recording of three steps. Of the process, that is more: threads have
+    heaps of their own, and keep what one of them let go of from the others.
     """
     _, printed = python(MEMORY.format(here=str(HERE)))
     return {name: float(value) for name, value in map(str.split, printed.splitlines())}
@@ -157,6 +162,7 @@ def main() -> None:
         ("bytes per listed synapse, made ready", f"{held['listed']:.2f}"),
         ("bytes per neuron, made ready, a million", f"{held['neuron']:.1f}"),
         ("bytes per neuron, at the peak of a run, a million", f"{held['running']:.1f}"),
+        ("the same of the process, with what the allocator keeps", f"{held['resident']:.1f}"),
     ]
     show("Memory", ("what", "value"), lines)
     save("startup", {"times": times, "memory": held}, chosen.json)

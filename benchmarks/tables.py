@@ -83,10 +83,12 @@ def of_startup(found: dict[str, Any]) -> str:
         ("per dense 8-bit synapse, made ready", f"{held['dense']:.2f} bytes"),
         ("per listed synapse, made ready", f"{held['listed']:.2f} bytes"),
         ("per neuron, made ready, of a million", f"{held['neuron']:.1f} bytes"),
+        ("per neuron, at the peak of a run, of a million", f"{held['running']:.1f} bytes"),
+        (
+            "the same of the process, with what the allocator keeps",
+            f"{held['resident']:.1f} bytes",
+        ),
     ]
-    if "running" in held:  # results of an earlier benchmark lack it
-        running = f"{held['running']:.1f} bytes"
-        lines.append(("per neuron, at the peak of a run, of a million", running))
     return where(found) + "\n\n" + markdown(("what", "value"), lines)
 
 

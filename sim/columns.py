@@ -21,8 +21,10 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     U_SLOT,  # the one that is recorded as u
     V_SLOT,
     PARAMETERS_AT,
-    LIMITS_AT,  # bias and threshold of CUBA neurons
-    LIMITS,  # words from the one to the other: SIZE, or 64 that serve all neurons
+    LIMITS_AT,  # bias of CUBA neurons: of each, or 64 that serve all
+    _,  # and their threshold
+    OWN,  # whether each has its own, as a mask of bits: bias, threshold
+    _,
     REST_AT,  # state before the first step; none where all is 0
     OPTION,  # the first of three
     _,
@@ -46,7 +48,7 @@ A table is one argument of a loop, where a record of arrays would be dozens. Nam
     U_AT,  # where to record
     V_AT,
     ADVANCE_AT,  # the loop that brings some places through a step
-) = range(40)
+) = range(42)
 SOURCE_COLUMNS = ADVANCE_AT + 1
 
 (  # of a wire

@@ -123,30 +123,29 @@ def _advance(b, rules, slots, arriving):
     return fired
 
 
-NEURONS = types.UniTuple(types.intp, 5)  # where words are, see _Words
+NEURONS = types.UniTuple(types.intp, 7)  # where words are, see _Words
 
 
 class _Words:
     """Where the words of neurons are.
 
     ``state`` holds u, v and ``keeps`` what is kept of these, as floats of 4096, each ``size`` words
-    after the one before. ``limits`` holds bias and threshold, ``apart`` words from each other: as
-    many as ``size``, or 64 that serve all neurons.
+    after the one before. ``limits`` are bias and threshold, of each neuron where its mask of
+    ``own`` is -1, and 64 that serve all where it is 0.
     """
 
     def __init__(self, b, neurons):
         self.b = b
-        state, keeps, size, limits, apart = cgutils.unpack_tuple(b, neurons)
-        self.both, self.limits = (state, keeps), limits
-        self.size, self.apart = (number(0), size), (number(0), apart)
-        self.own = b.sext(b.icmp_signed("==", apart, size), I64)
+        state, keeps, size, *limits = cgutils.unpack_tuple(b, neurons)
+        self.both, self.size = (state, keeps), (number(0), size)
+        self.limits = list(zip(limits[:2], limits[2:], strict=True))
 
     def slots(self, start, lane):
         """Return where u, v, keep_u, keep_v, bias and threshold of a neuron are."""
         b, to = self.b, number(lane)
-        i, shared = b.add(start, to), b.add(b.and_(start, self.own), to)
+        i = b.add(start, to)
         words = [(base, b.add(i, k)) for base in self.both for k in self.size]
-        words += [(self.limits, b.add(shared, k)) for k in self.apart]
+        words += [(base, b.add(b.and_(start, own), to)) for base, own in self.limits]
         return [address(b, base, word, I32) for base, word in words]
 
 

@@ -122,10 +122,11 @@ def _sum_and_update(
 
 def _sum_many(
     tame, weights, n_pre, events, start, stop, drive, shift, low,
-    state, keeps, size, limits, apart, spikes,
+    state, keeps, size, bias, threshold, own_bias, own_threshold, spikes,
 ):  # fmt: skip
     """Do the same where more arrives than is summed at once, or so much that currents are wild."""
-    neurons, by = (state, keeps, size, limits, apart), np.int32(shift)
+    neurons = state, keeps, size, bias, threshold, own_bias, own_threshold
+    by = np.int32(shift)
     if tame:
         last = stop - 1 - (stop - 1 - start) % AT_ONCE
         sum_rows(weights, n_pre, events, start, last, drive, LANES, low, by, False)
@@ -151,10 +152,12 @@ def _update(tame, n, neurons, drive, spikes):
 @inlined
 def _neurons(sources, run, p, first, sample):
     """Return where the words of neurons are, as the loops in vectors take it."""
-    size, apart = sources[p + 1, col.SIZE], sources[p + 1, col.LIMITS]
-    limits = sources[p + 1, col.LIMITS_AT] + (WORD * first if apart == size else 0)
-    keeps = sources[p + 1, col.PARAMETERS_AT] + WORD * first
-    return state_of(sources, run, p, first, sample), keeps, size, limits, apart
+    own_bias, own_threshold = sources[p + 1, col.OWN], sources[p + 1, col.OWN + 1]
+    bias = sources[p + 1, col.LIMITS_AT] + (WORD * first & own_bias)
+    threshold = sources[p + 1, col.LIMITS_AT + 1] + (WORD * first & own_threshold)
+    keeps, size = sources[p + 1, col.PARAMETERS_AT] + WORD * first, sources[p + 1, col.SIZE]
+    state = state_of(sources, run, p, first, sample)
+    return state, keeps, size, bias, threshold, own_bias, own_threshold
 
 
 def _advance(sources_at, wires_at, run_at, p, first, n, sample, t):

@@ -263,9 +263,10 @@ def _populations(
         row[col.U_SLOT], row[col.V_SLOT] = made.probes
         row[col.OPTION : col.OPTION + len(made.options)] = made.options
         row[col.PARAMETERS_AT] = keep.address(_by_place(made.words, at, made.silent))
-        if made.limits:
-            limits = _limits(made.limits, at)
-            row[col.LIMITS_AT], row[col.LIMITS] = keep.address(limits), limits.shape[1]
+        for k, words in enumerate(made.limits):
+            limit = _limit(words, at, (0, NEVER)[k])
+            row[col.LIMITS_AT + k] = keep.address(limit)
+            row[col.OWN + k] = -(limit.size > LANES)
         if any(map(np.any, made.rest)):
             rest.append(_by_place(made.rest, at, ()))
             row[col.REST_AT] = keep.address(rest[-1])
@@ -291,14 +292,14 @@ def _place(keep: Keeper, row: Int64, at: Place) -> None:
         row[col.NEURON_AT] = keep.address(neuron)
 
 
-def _limits(limits: Sequence[AnyArray], at: Place) -> Int:
-    """Return bias and threshold of every place, (2, size), or (2, 64) that serve all of them."""
-    first = np.array([[words[0]] for words in limits], np.int32)
-    same = all(np.all(words == words[0]) for words in limits)
-    # a place beyond the last neuron would have them too, and might fire
-    if same and (len(at.where) == at.size or not at.straight):
-        return np.repeat(first, LANES, axis=1)
-    return _by_place(limits, at, (0, NEVER))
+def _limit(words: AnyArray, at: Place, silent: int) -> Int:
+    """Return bias or threshold of every place, or 64 that serve all of them."""
+    # a place beyond the last neuron would have a threshold too, and might fire
+    gapless = len(at.where) == at.size or not at.straight or words[0] == silent
+    if gapless and np.all(words == words[0]):
+        return np.full(LANES, words[0], np.int32)
+    by_place: Int = _by_place([words], at, (silent,))[0]
+    return by_place
 
 
 def _by_place(words: Sequence[AnyArray], at: Place, silent: Sequence[int]) -> Int:
