@@ -21,7 +21,7 @@ from hetlava.sim.jitting import jitted
 
 NEVER = np.inf
 NEAR = 0.5  # |d| t below which the difference of exponentials would lose digits
-ROUNDS = 100  # of the search; bisection alone needs 60
+ROUNDS = 150  # of the search; bisection alone needs 60, and is done every other time at least
 SPACING = 4.5e-16  # relative, two units in the last place
 
 
@@ -53,7 +53,7 @@ def extremum(u, v, tau_mem, tau_syn, leak):
 @jitted
 def bracketed(high, u, v, tau_mem, tau_syn, leak, threshold):
     """Return when v first reaches the threshold, below it at 0, at or above it at ``high``."""
-    low, t = 0.0, 0.5 * high
+    low, t, closing = 0.0, 0.5 * high, False
     for _ in range(ROUNDS):
         u1, v1 = evolve(t, u, v, tau_mem, tau_syn, leak)
         if v1 >= threshold:
@@ -64,11 +64,14 @@ def bracketed(high, u, v, tau_mem, tau_syn, leak, threshold):
             break
         slope = (leak - v1) / tau_mem + u1
         step = (threshold - v1) / slope if slope != 0 else NEVER
-        if abs(step) <= SPACING * t:  # land beyond the crossing, so that the bracket closes
+        near = abs(step) <= SPACING * t
+        if near:  # land beyond the crossing, so that the bracket closes
             step = 2 * SPACING * t if v1 < threshold else -2 * SPACING * t
         t = t + step
-        if not low < t < high:
+        # it did not close where v stays at the threshold, to the last digit
+        if not low < t < high or near and closing:
             t = 0.5 * (low + high)
+        closing = near and not closing
     return high
 
 

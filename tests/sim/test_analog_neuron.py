@@ -19,6 +19,7 @@ def path(times, u, v, tau_mem, tau_syn, leak):
 
 @given(TAUS, TAUS, STATES, SLOPES, st.floats(-1.0, 1.5), st.booleans())
 @example(0.00390625, 0.00390625, 0.0, 1.0, 1.0, True)  # creeps up to the threshold
+@example(1 / 512, 1 / 512, 0.0, 19.0, 1.0, True)  # and back to it from above
 @settings(max_examples=150)
 def test_a_crossing_is_the_first_one(tau_mem, tau_syn, v, u, leak, equal):
     tau_syn = tau_mem if equal else tau_syn
