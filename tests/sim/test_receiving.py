@@ -180,16 +180,21 @@ def test_kernels_at_full_scale_are_summed_as_by_the_reference(sign):
 
 
 @pytest.mark.parametrize("vth", [0, 7])
+@pytest.mark.parametrize("biased", [False, True])
 def test_thresholds_equal_for_all_are_held_once_and_wake_nobody_beyond_the_edge(
-    random_convolution, vth
+    random_convolution, biased, vth
 ):
     rng = np.random.default_rng(3)
     kernel = random_convolution(rng, "input", "p0")
     net = network(kernel.shape[1], [kernel, dense(rng, "p0", "p1", (5, kernel.shape[0]))])
-    same = [replace(p, registers=replace(p.cuba, vth=np.full_like(p.cuba.vth, vth)))
-            for p in net.populations]  # fmt: skip
+    bias = [np.arange(p.cuba.n, dtype=np.int32) % 3 * biased for p in net.populations]
+    words = [{"vth": np.full_like(b, vth), "bias_mant": b} for b in bias]
+    same = [replace(p, registers=replace(p.cuba, **w))
+            for p, w in zip(net.populations, words, strict=True)]  # fmt: skip
     net = replace(net, populations=tuple(same))
-    assert lay_out(net).source_table[1, col.LIMITS] == LANES
+    row = lay_out(net).source_table[1]
+    own = int(biased and row[col.SIZE] > LANES)
+    assert row[[col.OWN, col.OWN + 1]].tolist() == [-own, 0]
     inputs = from_dense(rng.random((20, 2, kernel.shape[1])) < 0.4)
     assert assert_engine_equals_reference(net, inputs).spikes[0].n_events
 
