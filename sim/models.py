@@ -29,6 +29,8 @@ def update_model(model, n, state, words, size, drive, sums, sent, options):
     elif model == parameters.RF or model == parameters.RF_IZ:
         by_phase = model == parameters.RF
         _resonator(n, state, words, size, drive, sums, sent, by_phase, options[0], options[1])
+    elif model == parameters.REFRACTORY:
+        _refractory(n, state, words, size, drive, sent, options[0])
     elif model == parameters.XYLO:
         _xylo(n, state, words, size, sent, options[0])
     elif model == parameters.SIGMA:
@@ -77,12 +79,35 @@ def _bar(k, state, words, size):
 
 
 @inlined
+def _current(k, state, words, drive, bias):
+    """Return the current after its decay, the input and a bias of its own."""
+    a = np.int32((np.int64(read_int32(drive, k)) << STATE_SHIFT) + bias)
+    u = np.int32(_scaled(read_int32(state, k), read_int32(words, k), DECAY_BITS) + a)
+    return np.int32(_wrapped(np.int64(u)))
+
+
+@inlined
+def _refractory(n, state, words, size, drive, sent, subtracts):
+    for k in range(n):
+        u = _current(k, state, words, drive, 0)
+        before, wait = read_int32(state, size + k), read_int32(state, 2 * size + k)
+        v = _scaled(before, read_int32(words, size + k), DECAY_BITS)
+        v = np.int64(np.int32(v + u + read_int32(words, 2 * size + k)))
+        v = np.int64(before) if wait > 0 else _saturated(v, HALF - 1)
+        threshold = np.int64(read_int32(words, 3 * size + k))
+        fired = wait == 0 and v > threshold
+        left = v - threshold if subtracts else np.int64(0)
+        waits = read_int32(words, 4 * size + k) if fired else np.int32(max(wait - 1, 0))
+        write_int32(state, k, u)
+        write_int32(state, size + k, np.int32(left if fired else v))
+        write_int32(state, 2 * size + k, waits)
+        write_int32(sent, k, np.int32(fired))
+
+
+@inlined
 def _alif(n, state, words, size, drive, sent):
     for k in range(n):
-        raised = np.int64(read_int32(drive, k)) << STATE_SHIFT
-        a = np.int32(raised + read_int32(words, 2 * size + k))
-        u = np.int32(_scaled(read_int32(state, k), read_int32(words, k), DECAY_BITS) + a)
-        u = np.int32(_wrapped(np.int64(u)))
+        u = _current(k, state, words, drive, read_int32(words, 2 * size + k))
         v = _scaled(read_int32(state, size + k), read_int32(words, size + k), DECAY_BITS)
         v = _saturated(np.int64(np.int32(v + u)), HALF - 1)
         theta, r = _bar(k, state, words, size)

@@ -10,6 +10,7 @@ from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value
 from hetlava.neurons.adaptive import AdaptiveRegisters, AdrfRegisters, AlifRegisters
 from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.refractory import CubaRefractoryRegisters
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.neurons.resonate import ResonatorRegisters
 from hetlava.neurons.sigma_delta import DeltaRegisters, SigmaDeltaRegisters, SigmaRegisters
@@ -19,10 +20,11 @@ NEVER = 1 << STATE_BITS  # a threshold that no voltage reaches
 FULL = 1 << DECAY_BITS
 
 # numbers of the models in the compiled loops
-CUBA, ALIF, ADRF, ADRF_IZ, DELTA, SIGMA_DELTA, SIGMA, RF, RF_IZ, XYLO = range(10)
+CUBA, ALIF, ADRF, ADRF_IZ, DELTA, SIGMA_DELTA, SIGMA, RF, RF_IZ, XYLO, REFRACTORY = range(11)
 MODELS = {
     "cuba": CUBA, "alif": ALIF, "adrf": ADRF, "adrf_iz": ADRF_IZ, "delta": DELTA,
     "sigma_delta": SIGMA_DELTA, "sigma": SIGMA, "rf": RF, "rf_iz": RF_IZ, "xylo": XYLO,
+    "cuba_refractory": REFRACTORY,
 }  # fmt: skip
 
 
@@ -94,6 +96,12 @@ def _calm(r: CubaRegisters, bias: AnyArray, threshold: AnyArray) -> tuple[int, i
     return most, FULL - 1 - int(r.du.min())
 
 
+def _refractory(r: CubaRefractoryRegisters) -> Parameters:
+    bias, threshold = bias_value(r.bias_mant, r.bias_exp), r.vth << STATE_SHIFT
+    words = [FULL - 1 - r.du, FULL - r.dv, bias, threshold, r.refractory]
+    return Parameters(words, _zeros(r, 3), (int(r.reset == "subtract"),))
+
+
 def _adaptive(r: AdaptiveRegisters, first: list[AnyArray]) -> Parameters:
     rest, step = r.vth << STATE_SHIFT, r.vth_step << STATE_SHIFT
     words = [*first, FULL - r.dth, FULL - r.dr, rest, step]
@@ -133,4 +141,5 @@ def _xylo(r: XyloRegisters) -> Parameters:
 _MAKERS: dict[str, Callable[..., Parameters]] = {
     "cuba": _cuba, "alif": _alif, "adrf": _adrf, "adrf_iz": _adrf, "delta": _delta,
     "sigma_delta": _delta, "sigma": _sigma, "rf": _resonator, "rf_iz": _resonator, "xylo": _xylo,
+    "cuba_refractory": _refractory,
 }  # fmt: skip

@@ -18,6 +18,7 @@ from hetlava.errors import ValidationError
 from hetlava.events import Events, from_dense
 from hetlava.neurons.adaptive import AdrfIzRegisters, AdrfRegisters, AlifRegisters
 from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.refractory import CubaRefractoryRegisters
 from hetlava.neurons.registers import NEURONS, NeuronRegisters
 from hetlava.neurons.resonate import ResonatorRegisters, RFIzhikevichRegisters, RFRegisters
 from hetlava.neurons.sigma_delta import DeltaRegisters, SigmaDeltaRegisters, SigmaRegisters
@@ -266,6 +267,19 @@ def draw_registers(
     return CubaRegisters(**{name: draw(name) for name in ends}, spiking=spiking)
 
 
+def draw_refractory(
+    rng: np.random.Generator, n: int, *, extreme: bool
+) -> CubaRefractoryRegisters:
+    """Return CUBA neurons that wait after a spike, some of them not at all."""
+    words = draw_registers(rng, n, extreme=extreme)
+    waits = np.where(rng.random(n) < 0.3, rng.choice([0, 1, 62], n), rng.integers(0, 9, n))
+    return CubaRefractoryRegisters(
+        **{name: getattr(words, name) for name in words.words},
+        refractory=waits.astype(np.int32),
+        reset="subtract" if rng.random() < 0.5 else "hard",
+    )
+
+
 def draw_deltas(
     rng: np.random.Generator, n: int, *, extreme: bool, kind: type[DeltaRegisters] = DeltaRegisters
 ) -> DeltaRegisters:
@@ -343,6 +357,7 @@ def draw_adaptive(
 # one line for each of hetlava.neurons.registers.NEURONS
 DRAW: dict[str, Callable[..., NeuronRegisters]] = {
     "cuba": draw_registers,
+    "cuba_refractory": draw_refractory,
     "alif": partial(draw_adaptive, kind=AlifRegisters),
     "adrf": partial(draw_adaptive, kind=AdrfRegisters),
     "adrf_iz": partial(draw_adaptive, kind=AdrfIzRegisters),

@@ -223,17 +223,25 @@ class CubaState(NamedTuple):
 def step(registers: CubaRegisters, state: CubaState, a_in: Int) -> CubaState:
     """Advance one step with the synaptic input ``a_in`` (..., n) int32, as Lava's LIF does.
 
-    Order: u decays and takes the input, wraps once; v decays and takes u and the bias, saturates;
-    v is compared with the threshold and set to 0 where it is above.
+    v is compared with the threshold after :func:`integrate`, and set to 0 where it is above.
+    """
+    u, v = integrate(registers, state.u, state.v, a_in)
+    s: Bool = (v > registers.vth << STATE_SHIFT) & registers.spiking
+    return CubaState(u, np.where(s, np.int32(0), v), s)
+
+
+def integrate(registers: CubaRegisters, u: Int, v: Int, a_in: Int) -> tuple[Int, Int]:
+    """Return current and voltage (..., n) int32 of the next step, before any reset.
+
+    Order: u decays and takes the input, wraps once; v decays and takes u and the bias, saturates.
     """
     drive = wrap_int32(a_in.astype(np.int64) << STATE_SHIFT)
-    u = decay(state.u, registers.du + 1)
+    u = decay(u, registers.du + 1)
     u = wrap_once(wrap_int32(u.astype(np.int64) + drive))
     bias = bias_value(registers.bias_mant, registers.bias_exp)
     # 32 bits, as in Lava: a current far outside its word turns the voltage's sign
-    v = saturate(wrap_int32(decay(state.v, registers.dv).astype(np.int64) + u + bias))
-    s: Bool = (v > registers.vth << STATE_SHIFT) & registers.spiking
-    return CubaState(u, np.where(s, np.int32(0), v), s)
+    v = saturate(wrap_int32(decay(v, registers.dv).astype(np.int64) + u + bias))
+    return u, v
 
 
 def _check_vector(value: Float, n: int, name: str) -> None:

@@ -16,6 +16,7 @@ from hetlava.errors import UnsupportedError, ValidationError
 NEURONS: Mapping[str, str] = MappingProxyType(
     {
         "cuba": "hetlava.neurons.cuba:CubaRegisters",
+        "cuba_refractory": "hetlava.neurons.refractory:CubaRefractoryRegisters",
         "alif": "hetlava.neurons.adaptive:AlifRegisters",
         "adrf": "hetlava.neurons.adaptive:AdrfRegisters",
         "adrf_iz": "hetlava.neurons.adaptive:AdrfIzRegisters",

@@ -1,4 +1,5 @@
-"""nengo-loihi's and brian2-loihi's emulators, written by others, agree with the CUBA core.
+"""nengo-loihi's and brian2-loihi's emulators, written by others, agree with the CUBA core, also
+where neurons are silent after a spike.
 
 Both need numpy below 2, hence a Python of their own: ``make judges``, or the one that
 HETLAVA_JUDGES_PYTHON names.
@@ -6,7 +7,7 @@ HETLAVA_JUDGES_PYTHON names.
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hetlava.arrays import Int16
+from hetlava.arrays import AnyArray, Int16
 from hetlava.events import Events, from_dense
 from hetlava.export.lava_levels import split_levels
 from hetlava.fixedpoint import STATE_SHIFT, bias_value
 from hetlava.graph import INPUT
+from hetlava.neurons.refractory import REFRACTORY_MAX, CubaRefractoryRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.recording import Recording
 from hetlava.sim import reference
@@ -27,6 +29,8 @@ from hetlava.synapses import QuantisedSynapses
 HERE = Path(__file__).parent
 HOME = HERE.parents[1] / ".venv-judges" / "bin" / "python"
 PYTHON = Path(os.environ.get("HETLAVA_JUDGES_PYTHON", HOME))
+
+WAITS = (0, 1, 2, 5, REFRACTORY_MAX)
 
 pytestmark = pytest.mark.skipif(not PYTHON.is_file(), reason="no emulators (make judges)")
 
@@ -84,7 +88,9 @@ def run_judge(
         "exponents": np.array([q.weight_exp for q in net.projections]),
     }
     for k, p in enumerate(net.populations):
-        r = p.cuba
+        r: Any = p.registers
+        # 1 where there is no silence, as both count
+        given[f"refract_{k}"] = getattr(r, "refractory", np.zeros(r.n, np.int32)) + 1
         given |= {f"{name}_{k}": getattr(r, name) for name in ("du", "dv", "vth")}
         given[f"threshold_{k}"] = r.vth << STATE_SHIFT
         given[f"bias_{k}"] = bias_value(r.bias_mant, r.bias_exp)
@@ -118,6 +124,17 @@ def test_nengo_loihi_agrees(seed: int, tame_network: Draw, tmp_path: Path) -> No
     assert_agrees(run_judge("nengo_loihi_judge.py", net, inputs, tmp_path), expected)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_nengo_loihi_agrees_on_silence_after_spikes(
+    seed: int, tame_network: Draw, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    net, inputs = tame_network(rng)
+    net = _waiting(net, [rng.choice(WAITS, p.registers.n) for p in net.populations])
+    expected = reference.run(net, inputs, probes=("u", "v"))
+    assert_agrees(run_judge("nengo_loihi_judge.py", net, inputs, tmp_path), expected)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_brian2_loihi_agrees(
     seed: int,
@@ -131,6 +148,31 @@ def test_brian2_loihi_agrees(
     expected = reference.run(split_levels(net).net, inputs, probes=("u", "v"))
     found = run_judge("brian2_loihi_judge.py", split_levels(net).net, inputs, tmp_path)
     assert_agrees(found, expected)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_brian2_loihi_agrees_on_silence_after_spikes(
+    seed: int,
+    tame_network: Draw,
+    few_levels: Callable[..., QuantisedNetwork],
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(seed)
+    net, inputs = tame_network(rng)
+    net = split_levels(few_levels(_without_biases(net), rng)).net
+    net = _waiting(net, [np.full(p.registers.n, rng.choice(WAITS)) for p in net.populations])
+    expected = reference.run(net, inputs, probes=("u", "v"))
+    assert_agrees(run_judge("brian2_loihi_judge.py", net, inputs, tmp_path), expected)
+
+
+def _waiting(net: QuantisedNetwork, waits: Sequence[AnyArray]) -> QuantisedNetwork:
+    """The network with neurons that are silent for so many steps after a spike."""
+    populations = []
+    for p, wait in zip(net.populations, waits, strict=True):
+        words = {name: getattr(p.cuba, name) for name in p.cuba.words}
+        registers = CubaRefractoryRegisters(**words, refractory=wait.astype(np.int32))
+        populations.append(replace(p, registers=registers))
+    return replace(net, populations=tuple(populations))
 
 
 def _without_biases(net: QuantisedNetwork) -> QuantisedNetwork:

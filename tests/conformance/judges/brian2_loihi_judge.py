@@ -1,6 +1,6 @@
 """Run integers on brian2-loihi: ``python brian2_loihi_judge.py IN.npz OUT.npz``.
 
-A group has one decay of each kind and one threshold, so a population comes as several. Needs
+A group has one decay of each kind, one threshold and one refractory period, so a population comes as several. Needs
 brian2-loihi and numpy below 2, and nothing of hetlava: see ``requirements.txt`` beside it.
 """
 
@@ -33,6 +33,7 @@ def main(source, target):
     groups = [
         LoihiNeuronGroup(
             given[f"du_{k}"].size,
+            refractory=one(given[f"refract_{k}"]),
             threshold_v_mant=one(given[f"vth_{k}"]),
             decay_v=one(given[f"dv_{k}"]),
             decay_I=one(given[f"du_{k}"]) + 1,

@@ -23,7 +23,7 @@ def block_of(given, k):
     neurons.vth, neurons.bias = given[f"threshold_{k}"], given[f"bias_{k}"]
     neurons.scale_u = neurons.scale_v = False
     neurons.vmin, neurons.vmax = -LIMIT, LIMIT
-    neurons.refract_delay = np.ones(du.size, np.int32)  # none, as nengo-loihi counts
+    neurons.refract_delay = given[f"refract_{k}"]
     return block
 
 
