@@ -12,6 +12,11 @@ from hetlava.neurons.resonate import ResonatorRegisters
 from hetlava.neurons.sigma_delta import DeltaRegisters, SigmaDeltaRegisters, SigmaRegisters
 from hetlava.quantised import QuantisedPopulation
 
+# what there is instead
+REASONS: Mapping[str, str] = MappingProxyType(
+    {"cuba_refractory": " in integers: its LIFRefractory has a model of floats only"}
+)
+
 
 class LavaNeurons(NamedTuple):
     """A process, the ports that projections lead to, and the Vars that probes read."""
@@ -47,8 +52,8 @@ def check_neurons(population: QuantisedPopulation) -> None:
     """Raise UnsupportedError if Lava has no such neurons; Lava need not be there."""
     if population.registers.model not in MODELS:
         raise UnsupportedError(
-            f"population {population.name!r}: Lava has no {population.registers.model!r} neurons; "
-            f"known: {', '.join(MODELS)}"
+            f"population {population.name!r}: Lava has no {population.registers.model!r} neurons"
+            f"{REASONS.get(population.registers.model, '')}; known: {', '.join(MODELS)}"
         )
 
 

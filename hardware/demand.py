@@ -8,6 +8,7 @@ from hetlava.arrays import Int
 from hetlava.chips import ChipSpec
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import UnsupportedError
+from hetlava.fixedpoint import DECAY_BITS
 from hetlava.hardware.kernel_packing import Kernel
 from hetlava.hardware.packing_bounds import misfits
 from hetlava.hardware.packing_demand import (
@@ -19,10 +20,11 @@ from hetlava.hardware.packing_demand import (
     demand_of,
 )
 from hetlava.hardware.synapse_memory import encodings
-from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.refractory import REFRACTORY_MAX, cuba_part, silence
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
 from hetlava.rules import Violation
 
+FULL = 1 << DECAY_BITS
 KERNEL_SYNAPSES_MAX = 1 << 23  # beyond, lists of synapses are not compared with each other
 UNITS = ("neurons", "decay profiles", "thresholds", "bits of synapses", "input axons", "axons")
 CURES = {
@@ -56,7 +58,7 @@ def network_demand(
         not known what they take of them.
     """
     populations = [net.population(name) for name in names]
-    profiles = _numbered([_pairs(p, chip) for p in populations])
+    profiles = _numbered([_profiles(p, chip) for p in populations])
     thresholds = _numbered([_thresholds(p, chip) for p in populations])
     incoming = [_incoming(net, p, chip, limits) for p in populations]
     return demand_of(
@@ -64,11 +66,12 @@ def network_demand(
     )
 
 
-def _pairs(p: QuantisedPopulation, chip: ChipSpec) -> Int:
-    """Return the decays of each neuron as one number, in the order of dv."""
-    if isinstance(p.registers, CubaRegisters):
-        # du is -1 .. 4095
-        return (p.registers.dv * (1 << 13) + p.registers.du + 1).astype(np.int32)
+def _profiles(p: QuantisedPopulation, chip: ChipSpec) -> Int:
+    """Return the decays and the silence of each neuron as one number, in the order of dv."""
+    cuba = cuba_part(p.registers)
+    if cuba is not None:
+        decays = cuba.dv * (FULL + 1) + cuba.du + 1  # du is -1 .. 4095, dv 0 .. 4096
+        return (decays * (REFRACTORY_MAX + 1) + silence(p.registers)).astype(np.int32)
     if chip.decay_profiles:
         raise UnsupportedError(
             f"population {p.name}: {chip.name} has pools of decays for CUBA neurons; what "
@@ -79,8 +82,9 @@ def _pairs(p: QuantisedPopulation, chip: ChipSpec) -> Int:
 
 def _thresholds(p: QuantisedPopulation, chip: ChipSpec) -> Int:
     """Return the threshold of each neuron; readouts, which have none, take one value."""
-    if isinstance(p.registers, CubaRegisters):
-        return p.registers.vth if p.registers.spiking else np.zeros(p.registers.n, np.int32)
+    cuba = cuba_part(p.registers)
+    if cuba is not None:
+        return cuba.vth if cuba.spiking else np.zeros(cuba.n, np.int32)
     if chip.vth_profiles:
         raise UnsupportedError(
             f"population {p.name}: {chip.name} has pools of thresholds for CUBA neurons only, "

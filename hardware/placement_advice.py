@@ -64,7 +64,8 @@ def _cures(
         most = chip.neurons_per_core
         least = smallest(per_core, most, lambda n: fits(net, limits_of(chip, n)))
         yield f"--per-core {least}"
-    if limits.profiles and fits(net, limits._replace(profiles=0)):
+    plain = len(net.cuba_populations) == len(net.populations)  # only CUBA's decays are shared
+    if plain and limits.profiles and fits(net, limits._replace(profiles=0)):
         k = _codebook(net, limits, lambda shared: fits(shared, limits))
         yield f"share decays (hetlava export --codebook {k})"
     if limits.thresholds and fits(net, limits._replace(thresholds=0)):

@@ -22,7 +22,11 @@ SIZE_MAX = 1 << 20  # [byte] of a file
 SUFFIX = ".toml"
 ENTRY = ("value", "status", "source")
 # of tables that were written before a limit was known
-ADDED = {"message_bits": (MESSAGE_BITS_MAX, "assumed", "the table does not say; as wide as any")}
+ADDED = {
+    "message_bits": (MESSAGE_BITS_MAX, "assumed", "the table does not say; as wide as any"),
+    "refractory_max": (0, "assumed", "the table does not say; none"),
+    "subtract_reset": (0, "assumed", "the table does not say; none"),
+}
 
 
 def find_chip(name: str) -> ChipSpec:

@@ -95,10 +95,12 @@ _LIMITS: Mapping[str, _Limit] = MappingProxyType(
         "weight_exp_min": _Limit("smallest exponent of a projection", -16, 16),
         "weight_exp_max": _Limit("largest exponent of a projection", -16, 16),
         "delay_max": _Limit("largest delay beyond the step that all take [step]", 0, 62),
+        "refractory_max": _Limit("longest silence after a spike [step]", 0, 62),
+        "subtract_reset": _Limit("1 where a spike can subtract the threshold, else 0", 0, 1),
         "message_bits": _Limit("number that a spike carries [bit]; 0: none", 0, MESSAGE_BITS_MAX),
         "neurons_per_core": _Limit("neurons of a core", 1, _ANY),
         "cores": _Limit("cores of a chip", 1, _ANY),
-        "decay_profiles": _Limit("distinct (du, dv) of a core; 0: one per neuron", 0, _ANY),
+        "decay_profiles": _Limit("distinct (du, dv, silence) a core; 0: one per neuron", 0, _ANY),
         "vth_profiles": _Limit("distinct thresholds of a core; 0: one per neuron", 0, _ANY),
         "synapse_memory": _Limit("memory for synapses of a core [bit]; 0: no limit", 0, _ANY),
         "synapse_block": _Limit("synapses of one source that share a header", 1, _ANY),
@@ -151,12 +153,16 @@ class ChipSpec(Sourced):
         Range of a projection's exponent.
     delay_max : int
         Largest synaptic delay [steps] beyond the one that every synapse has.
+    refractory_max : int
+        Longest silence after a spike [steps].
+    subtract_reset : int
+        1 where a spike can subtract the threshold from the voltage, 0 where it only resets to 0.
     message_bits : int
         Width of the number that a graded spike carries [bit]; 0 where spikes carry none.
     neurons_per_core, cores : int
         Size.
     decay_profiles, vth_profiles : int
-        Distinct (du, dv) pairs and thresholds that one core can hold; 0 means one per neuron.
+        Distinct (du, dv, silence) and thresholds that one core can hold; 0 means one per neuron.
     synapse_memory : int
         Memory for synapses of a core [bit].
     synapse_block, synapse_header, memory_word, index_bits_min : int
@@ -180,6 +186,8 @@ class ChipSpec(Sourced):
     weight_exp_min: int
     weight_exp_max: int
     delay_max: int
+    refractory_max: int
+    subtract_reset: int
     message_bits: int
     neurons_per_core: int
     cores: int

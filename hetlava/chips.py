@@ -29,6 +29,8 @@ _VERIFIED_WIDTHS = {
     "delay_max": Source(BRIAN2_LOIHI, "verified"),
 }
 
+# their register is one more than the steps of silence
+_SILENCE = f"{NENGO_LOIHI}: refract_delay 1 to 63; brian2-loihi up to 64; one is none"
 _STORED = f"{NENGO_LOIHI}: bits of an axon with n synapses"
 _CORE_MEMORY = {
     "synapse_memory": Source(f"{NENGO_LOIHI}: 16384 words of 64 bits", "verified"),
@@ -54,6 +56,8 @@ LOIHI1 = ChipSpec(
     weight_exp_min=-7,
     weight_exp_max=7,
     delay_max=62,
+    refractory_max=62,
+    subtract_reset=0,
     message_bits=0,
     neurons_per_core=1024,
     cores=128,
@@ -69,6 +73,8 @@ LOIHI1 = ChipSpec(
     sources=_VERIFIED_WIDTHS
     | _CORE_MEMORY
     | {
+        "refractory_max": Source(_SILENCE, "verified"),
+        "subtract_reset": Source("both emulators reset to 0; no other is published", "assumed"),
         "message_bits": Source(f"{LOIHI2_BRIEF}: Loihi's spikes are binary", "secondary"),
         "weight_exp_min": Source(f"{NENGO_LOIHI}; brian2-loihi allows -8", "verified"),
         "weight_exp_max": Source(NENGO_LOIHI, "verified"),
@@ -88,6 +94,7 @@ LOIHI1 = ChipSpec(
 LOIHI2 = replace(
     LOIHI1,
     name="loihi2",
+    subtract_reset=1,
     message_bits=32,
     neurons_per_core=8192,
     cores=120,
@@ -96,6 +103,10 @@ LOIHI2 = replace(
     sources=_VERIFIED_WIDTHS
     | {name: Source(_AS_LOIHI1, "assumed") for name in _CORE_MEMORY}
     | {
+        "refractory_max": Source(_AS_LOIHI1, "assumed"),
+        "subtract_reset": Source(
+            f"{LOIHI2_BRIEF}: neurons are programmed; that they can subtract is a guess", "assumed"
+        ),
         "message_bits": Source(f"{LOIHI2_BRIEF}: integers of up to 32 bits", "secondary"),
         "weight_exp_min": Source(_AS_LOIHI1, "assumed"),
         "weight_exp_max": Source(_AS_LOIHI1, "assumed"),

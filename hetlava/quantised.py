@@ -11,6 +11,7 @@ from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.graph import check_wiring, population_sizes
 from hetlava.network import Plain, Readout, check_header, check_readout
 from hetlava.neurons.cuba import CubaRegisters, Discretisation
+from hetlava.neurons.refractory import cuba_part
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.sparse_synapses import where_smaller
 from hetlava.synapses import QuantisedProjection as QuantisedProjection
@@ -156,6 +157,12 @@ class QuantisedNetwork(ArrayRecord):
     def cuba_populations(self) -> tuple[QuantisedPopulation, ...]:
         """The populations of CUBA neurons, which have decay words, thresholds and biases."""
         return tuple(p for p in self.populations if isinstance(p.registers, CubaRegisters))
+
+    @property
+    def cuba_words(self) -> tuple[tuple[str, CubaRegisters], ...]:
+        """Name and CUBA registers of every population that has them, refractory ones included."""
+        parts = ((p.name, cuba_part(p.registers)) for p in self.populations)
+        return tuple((name, part) for name, part in parts if part is not None)
 
     def _check_ports(self) -> None:
         for q in self.projections:

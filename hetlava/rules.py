@@ -9,6 +9,7 @@ from hetlava.arrays import AnyArray
 from hetlava.chips import ChipSpec, Sourced
 from hetlava.errors import RuleError
 from hetlava.fixedpoint import weight_step
+from hetlava.neurons.refractory import silence
 from hetlava.quantised import QuantisedNetwork
 from hetlava.synapses import QuantisedSynapses
 
@@ -45,35 +46,44 @@ def outside(
 
 def decays_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Decay words fit their registers."""
-    for p in net.cuba_populations:
-        du, dv = p.cuba.du, p.cuba.dv
+    for name, r in net.cuba_words:
         cure = "clip them: the register holds no decay of none or of everything"
-        yield from outside(f"{p.name}.du", du, 1 - chip.du_offset, chip.decay_max, cure)
-        yield from outside(f"{p.name}.dv", dv, 0, chip.decay_max, cure)
-        for name, d in (("du", du + chip.du_offset), ("dv", dv)):
+        yield from outside(f"{name}.du", r.du, 1 - chip.du_offset, chip.decay_max, cure)
+        yield from outside(f"{name}.dv", r.dv, 0, chip.decay_max, cure)
+        for word, d in (("du", r.du + chip.du_offset), ("dv", r.dv)):
             # a power of two: its multiples have no bit below it
             off = int(np.count_nonzero(d & (chip.decay_unit - 1)))
             if off:
                 text = f"{off} of {d.size} need more than the chip's {chip.decay_bits} decay bits"
-                yield Violation(f"{p.name}.{name}", off, text, "quantise with fewer decay bits")
+                yield Violation(f"{name}.{word}", off, text, "quantise with fewer decay bits")
 
 
 def thresholds_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Threshold mantissas fit; a readout has none."""
-    for p in net.cuba_populations:
-        if p.cuba.spiking:
+    for name, r in net.cuba_words:
+        if r.spiking:
             cure = "lower v_threshold, or raise the weights"
-            yield from outside(f"{p.name}.vth", p.cuba.vth, 1, chip.vth_max, cure)
+            yield from outside(f"{name}.vth", r.vth, 1, chip.vth_max, cure)
 
 
 def biases_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
     """Bias mantissas and exponents fit."""
-    for p in net.cuba_populations:
+    for name, r in net.cuba_words:
         low, high = -chip.bias_mant_max - 1, chip.bias_mant_max
-        yield from outside(f"{p.name}.bias_mant", p.cuba.bias_mant, low, high, "lower v_leak")
-        yield from outside(
-            f"{p.name}.bias_exp", p.cuba.bias_exp, 0, chip.bias_exp_max, "lower v_leak"
-        )
+        yield from outside(f"{name}.bias_mant", r.bias_mant, low, high, "lower v_leak")
+        yield from outside(f"{name}.bias_exp", r.bias_exp, 0, chip.bias_exp_max, "lower v_leak")
+
+
+def spikes_end_as_asked(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
+    """The chip can keep neurons silent for so long, and reset them in their way."""
+    for p in net.populations:
+        cure = "shorten the silence after a spike"
+        waits = silence(p.registers)
+        yield from outside(f"{p.name}.refractory", waits, 0, chip.refractory_max, cure)
+        subtracts = getattr(p.registers, "reset", None) == "subtract"
+        if subtracts and not chip.subtract_reset:
+            text = f"spikes subtract the threshold, {chip.name} resets to 0 only"
+            yield Violation(f"{p.name}.reset", p.registers.n, text, "reset hard, or choose loihi2")
 
 
 def weights_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
@@ -145,10 +155,12 @@ def neurons_fit(net: QuantisedNetwork, chip: ChipSpec) -> Iterator[Violation]:
 def _cores(net: QuantisedNetwork, chip: ChipSpec) -> int:
     """Return the cores that neurons, profiles and thresholds need whatever the placement."""
     need = [_ceil(sum(p.registers.n for p in net.populations), chip.neurons_per_core)]
-    cuba = [p.cuba for p in net.cuba_populations]
+    cuba = [r for _, r in net.cuba_words]
     if chip.decay_profiles and cuba:
-        pairs = np.concatenate([np.stack([r.du, r.dv]) for r in cuba], axis=1)
-        need.append(_ceil(np.unique(pairs, axis=1).shape[1], chip.decay_profiles))
+        waits = {p.name: silence(p.registers) for p in net.populations}
+        parts = [np.stack([r.du, r.dv, waits[name]]) for name, r in net.cuba_words]
+        profiles = np.unique(np.concatenate(parts, axis=1), axis=1).shape[1]
+        need.append(_ceil(profiles, chip.decay_profiles))
     if chip.vth_profiles and cuba:
         thresholds = np.unique(np.concatenate([r.vth for r in cuba])).size
         need.append(_ceil(thresholds, chip.vth_profiles))
@@ -163,6 +175,7 @@ RULES: tuple[Rule, ...] = (
     decays_fit,
     thresholds_fit,
     biases_fit,
+    spikes_end_as_asked,
     weights_fit,
     delays_fit,
     messages_fit,

@@ -26,6 +26,7 @@ from hetlava.graph import INPUT
 from hetlava.listed import Listed
 from hetlava.network import Network
 from hetlava.neurons.cuba import CubaLI, CubaRegisters
+from hetlava.neurons.refractory import cuba_part
 from hetlava.neurons.registers import NeuronRegisters
 from hetlava.neurons.xylo import XyloRegisters
 from hetlava.quantised import QuantisedNetwork
@@ -203,9 +204,11 @@ def _index_bits(synapses: Synapses) -> int:
 
 def neuron_bits(registers: NeuronRegisters, spec: Sourced) -> int:
     """Return the bits of the parameters and the state of a neuron on a chip."""
-    if isinstance(registers, CubaRegisters) and isinstance(spec, ChipSpec):
+    if cuba_part(registers) is not None and isinstance(spec, ChipSpec):
         bias = spec.bias_mant_bits + EXPONENT
-        return 2 * spec.decay_bits + spec.vth_bits + bias + 2 * spec.state_bits
+        # the silence and what is left of it
+        waits = 0 if isinstance(registers, CubaRegisters) else 2 * spec.refractory_max.bit_length()
+        return 2 * spec.decay_bits + spec.vth_bits + bias + waits + 2 * spec.state_bits
     if isinstance(registers, XyloRegisters) and isinstance(spec, XyloSpec):
         dashes = 2 * spec.dash_max.bit_length()
         return dashes + spec.vth_bits + spec.bias_bits + 2 * spec.state_bits

@@ -10,6 +10,7 @@ from hetlava.arrays import AnyArray
 from hetlava.errors import UnsupportedError
 from hetlava.fixedpoint import DECAY_BITS, STATE_BITS, STATE_SHIFT, bias_value
 from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.refractory import CubaRefractoryRegisters, cuba_part
 from hetlava.quantised import QuantisedPopulation
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ class CubaUpdate(Update):
         import torch
 
         super().__init__(population)
-        r, full = population.cuba, 1 << DECAY_BITS
+        r, full = cuba_part(population.registers), 1 << DECAY_BITS
+        assert r is not None
 
         def on_device(values: AnyArray) -> torch.Tensor:
             return torch.tensor(values.astype(np.int64), device=device)
@@ -133,15 +135,21 @@ class CubaUpdate(Update):
         return State(zero, zero, zero > 0)
 
     def step(self, state: State, arriving: "torch.Tensor") -> State:
-        """Advance one step; as :func:`hetlava.neurons.cuba.step`, in 64 bits between wraps."""
+        """Advance one step; as :func:`hetlava.neurons.cuba.step`."""
+        u, v = self.integrate(state, arriving)
+        s = v > self.threshold
+        return State(u.int(), v.masked_fill(s, 0).int(), s)
+
+    def integrate(
+        self, state: State, arriving: "torch.Tensor"
+    ) -> tuple["torch.Tensor", "torch.Tensor"]:
+        """Return current and voltage before any reset, int64: between wraps it has 64 bits."""
         import torch
 
         drive = wrap_int32(arriving[0].long() << STATE_SHIFT)
         u = wrap_int32(decay(state.u, self.keep_u) + drive)
         u = torch.where(u > HALF, u - TURN, torch.where(u <= -HALF, u + TURN, u))
-        v = wrap_int32(decay(state.v, self.keep_v) + u + self.bias).clamp(-LIMIT, LIMIT)
-        s = v > self.threshold
-        return State(u.int(), v.masked_fill(s, 0).int(), s)
+        return u, wrap_int32(decay(state.v, self.keep_v) + u + self.bias).clamp(-LIMIT, LIMIT)
 
     def over_time(self, arriving: "torch.Tensor", kept: Collection[str], loops: str) -> Steps:
         """Run all steps from rest, by ``torch`` or ``triton`` loops."""
@@ -152,6 +160,40 @@ class CubaUpdate(Update):
         steps = self.nothing(arriving, kept)
         launch(self, arriving[0], steps)
         return steps
+
+
+class RefractoryUpdate(CubaUpdate):
+    """CUBA neurons that are silent after a spike; ``more`` counts the steps that are left."""
+
+    def __init__(
+        self, population: QuantisedPopulation, registers: CubaRefractoryRegisters, device: str
+    ) -> None:
+        import torch
+
+        super().__init__(population, device)
+        self.waits = torch.tensor(registers.refractory.copy(), device=device)
+        self.subtracts = registers.reset == "subtract"
+
+    def rest(self, arriving: "torch.Tensor") -> State:
+        """Return zeros."""
+        zero = arriving.new_zeros(arriving.shape[1:])
+        return State(zero, zero, zero > 0, zero)
+
+    def step(self, state: State, arriving: "torch.Tensor") -> State:
+        """Advance one step; as :mod:`hetlava.neurons.refractory` says."""
+        import torch
+
+        u, v = self.integrate(state, arriving)
+        free = state.more == 0
+        v = torch.where(free, v, state.v.long())
+        s = free & (v > self.threshold)
+        after = v - self.threshold if self.subtracts else torch.zeros_like(v)
+        waits = torch.where(s, self.waits, (state.more - 1).clamp(min=0))
+        return State(u.int(), torch.where(s, after, v).int(), s, waits)
+
+    def over_time(self, arriving: "torch.Tensor", kept: Collection[str], loops: str) -> Steps:
+        """Run all steps from rest, by torch: Triton's loop knows no silence."""
+        return super().over_time(arriving, kept, "torch")
 
 
 def decay(x: "torch.Tensor", keep: "torch.Tensor") -> "torch.Tensor":
@@ -181,4 +223,6 @@ def neuron_update(population: QuantisedPopulation, device: str) -> Update:
         )
     if type(population.registers) is CubaRegisters:
         return CubaUpdate(population, device)
+    if isinstance(population.registers, CubaRefractoryRegisters):
+        return RefractoryUpdate(population, population.registers, device)
     return HostUpdate(population)

@@ -267,9 +267,7 @@ def draw_registers(
     return CubaRegisters(**{name: draw(name) for name in ends}, spiking=spiking)
 
 
-def draw_refractory(
-    rng: np.random.Generator, n: int, *, extreme: bool
-) -> CubaRefractoryRegisters:
+def draw_refractory(rng: np.random.Generator, n: int, *, extreme: bool) -> CubaRefractoryRegisters:
     """Return CUBA neurons that wait after a spike, some of them not at all."""
     words = draw_registers(rng, n, extreme=extreme)
     waits = np.where(rng.random(n) < 0.3, rng.choice([0, 1, 62], n), rng.integers(0, 9, n))

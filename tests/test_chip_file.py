@@ -51,6 +51,14 @@ def test_a_plain_table_is_the_same_chip() -> None:
     assert from_plain(to_plain(mine), "here") == mine
 
 
+def test_a_table_from_before_silence_was_told_has_none() -> None:
+    plain = to_plain(replace(LOIHI2, name="mychip"))
+    del plain["refractory_max"], plain["subtract_reset"]
+    found = from_plain(plain, "here")
+    assert (found.refractory_max, found.subtract_reset) == (0, 0)
+    assert found.sources["refractory_max"].status == "assumed"
+
+
 def test_a_table_from_before_graded_spikes_were_told_takes_any() -> None:
     plain = to_plain(replace(LOIHI1, name="mychip"))
     del plain["message_bits"]

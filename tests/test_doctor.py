@@ -344,7 +344,7 @@ def test_every_rule_finds_something_somewhere(random_network, rng):
     nets = [random_network(rng, extreme=True)[0] for _ in range(60)]
     named = {"weights_as_trained", "layers_as_trained", "words_kept", "chip_limits"}
     named |= {"thresholds_as_trained", "adaptation_ends", "adapting_neurons_rest"}
-    named |= {"adapting_voltages_leak"}
+    named |= {"adapting_voltages_leak", "silence_ends"}
     assert {f.rule for net in nets for f in findings(net)} >= {r.__name__ for r in RULES} - named
 
 

@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     registers.memory_exists,
     registers.time_constants_resolved,
     registers.words_kept,
+    registers.silence_ends,
     registers.truncation_small,
     adaptation.adaptation_ends,
     adaptation.adapting_neurons_rest,

@@ -109,3 +109,17 @@ class CubaRefractoryRegisters(NeuronRegisters):
         after = v - threshold if self.reset == "subtract" else np.int32(0)
         wait = np.where(s, self.refractory, np.maximum(state.wait - 1, 0))
         return CubaRefractoryState(u, np.where(s, after, v), wait, s)
+
+
+def cuba_part(registers: NeuronRegisters) -> CubaRegisters | None:
+    """Return what neurons have of CUBA's registers, None where they are of another kind."""
+    if isinstance(registers, CubaRefractoryRegisters):
+        return registers.cuba
+    return registers if isinstance(registers, CubaRegisters) else None
+
+
+def silence(registers: NeuronRegisters) -> Int:
+    """Return the steps of silence after a spike, (n,) int32."""
+    if isinstance(registers, CubaRefractoryRegisters):
+        return registers.refractory
+    return np.zeros(registers.n, np.int32)

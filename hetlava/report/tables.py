@@ -13,7 +13,8 @@ from hetlava.fixedpoint import decay_tau
 from hetlava.hardware.interface import Target
 from hetlava.listed import Listed
 from hetlava.network import Network
-from hetlava.neurons.cuba import CubaLIF, CubaRegisters
+from hetlava.neurons.cuba import CubaLIF
+from hetlava.neurons.refractory import cuba_part, silence
 from hetlava.parity import Interval, Parity
 from hetlava.quantised import QuantisedNetwork
 from hetlava.sliding import Sliding
@@ -178,16 +179,17 @@ def _population_rows(net: Network | QuantisedNetwork) -> Iterable[Sequence[objec
     for wire in net.projections:
         sources[wire.target].append(wire.source)
     for p in net.populations:
+        waits = np.zeros(1, np.int32)
         if isinstance(net, Network):
             neurons = p.neurons  # type: ignore[union-attr]
             taus = neurons.tau_mem, neurons.tau_syn
             threshold: AnyArray | None = (
                 neurons.v_threshold if isinstance(neurons, CubaLIF) else None
             )
-        elif isinstance(p.registers, CubaRegisters):  # type: ignore[union-attr]
-            registers = p.registers  # type: ignore[union-attr]
+        elif (registers := cuba_part(p.registers)) is not None:  # type: ignore[union-attr]
             taus = decay_tau(registers.dv, net.dt), decay_tau(registers.du + 1, net.dt)
             threshold = registers.vth if registers.spiking else None
+            waits = silence(p.registers)  # type: ignore[union-attr]
         else:
             n, model = p.registers.n, p.registers.model  # type: ignore[union-attr]
             yield p.name, n, model, "-", "-", ", ".join(sources[p.name]) or "-"
@@ -196,9 +198,13 @@ def _population_rows(net: Network | QuantisedNetwork) -> Iterable[Sequence[objec
             p.name,
             taus[0].size,
             *(_range(1e3 * tau) for tau in taus),
-            "none" if threshold is None else _range(threshold),
+            "none" if threshold is None else _range(threshold) + _silence(waits),
             ", ".join(sources[p.name]) or "-",
         )
+
+
+def _silence(waits: AnyArray) -> str:
+    return f", then {_range(waits)} steps silent" if np.any(waits) else ""
 
 
 def _range(values: Any) -> str:

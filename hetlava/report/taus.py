@@ -36,7 +36,7 @@ def membrane_taus(net: Network | QuantisedNetwork) -> dict[str, Float]:
     if isinstance(net, Network):
         taus = {p.name: p.neurons.tau_mem for p in net.populations}
     else:
-        taus = {p.name: decay_tau(p.cuba.dv, net.dt) for p in net.cuba_populations}
+        taus = {name: decay_tau(r.dv, net.dt) for name, r in net.cuba_words}
     finite = {name: tau[np.isfinite(tau) & (tau > 0)] for name, tau in taus.items()}
     return {name: tau for name, tau in finite.items() if np.unique(tau).size > 1}
 

@@ -14,6 +14,7 @@ from hetlava.hardware.placement import place
 from hetlava.hardware.placement_advice import smallest
 from hetlava.hardware.synapse_memory import axon_bits
 from hetlava.neurons.cuba import CubaRegisters
+from hetlava.neurons.refractory import CubaRefractoryRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from hetlava.rules import violations
 from hetlava.sharing import share
@@ -218,6 +219,32 @@ def test_models_of_which_no_pool_is_known_are_refused_by_name(mixed_network):
         UnsupportedError, match=r"population p\d: loihi1 has pools of decays for CUBA"
     ):
         place(net, LOIHI1)
+
+
+def test_the_silence_after_a_spike_is_a_part_of_a_profile() -> None:
+    words = dict.fromkeys(("du", "dv", "vth"), np.full(12, 100, np.int32))
+    words |= dict.fromkeys(("bias_mant", "bias_exp"), np.zeros(12, np.int32))
+    waits = np.arange(12, dtype=np.int32) // 2
+    registers = CubaRefractoryRegisters(**words, refractory=waits)
+    net = QuantisedNetwork(
+        chip="loihi1",
+        dt=1e-3,
+        n_inputs=1,
+        n_steps=1,
+        populations=(QuantisedPopulation(name="p", registers=registers),),
+        projections=(),
+        output="p",
+    )
+    # 6 profiles, of which a core holds 4; a chip with states for them has one core for all
+    small = replace(SMALL, neurons_per_core=12)
+    assert place(net, small).n_cores == 2 and place(net, LOIHI2).n_cores == 1
+    assert not violations(net, replace(small, cores=2))
+    (told,) = violations(net, replace(small, cores=1))
+    assert "need at least 2 cores" in told
+    with pytest.raises(RuleError) as refused:
+        place(net, small, cores=1)
+    assert "2 cores needed, 1 allowed" in str(refused.value)
+    assert "--codebook" not in str(refused.value)  # which is for CUBA's decays
 
 
 def test_a_source_needs_an_axon_for_every_core_of_its_targets(rng):

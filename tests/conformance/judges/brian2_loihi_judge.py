@@ -1,7 +1,8 @@
 """Run integers on brian2-loihi: ``python brian2_loihi_judge.py IN.npz OUT.npz``.
 
-A group has one decay of each kind, one threshold and one refractory period, so a population comes as several. Needs
-brian2-loihi and numpy below 2, and nothing of hetlava: see ``requirements.txt`` beside it.
+A group has one decay of each kind, one threshold and one refractory period, so a population comes
+as several. Needs brian2-loihi and numpy below 2, and nothing of hetlava: see ``requirements.txt``
+beside it.
 """
 
 import sys
