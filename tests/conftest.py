@@ -249,13 +249,8 @@ def draw_registers(
         "bias_mant": (-(1 << 15), (1 << 15) - 1, [-(1 << 15), -1, 0, (1 << 15) - 1]),
         "bias_exp": (-15, 15, [-15, 0, 15]),
     }
-    usual = {
-        "du": (100, 2000),
-        "dv": (20, 1000),
-        "vth": (50, 2000),
-        "bias_mant": (-40, 60),
-        "bias_exp": (0, 6),
-    }
+    usual = {"du": (100, 2000), "dv": (20, 1000), "vth": (50, 2000)}
+    usual |= {"bias_mant": (-40, 60), "bias_exp": (0, 6)}
 
     def draw(name: str) -> np.ndarray:
         low, high, edges = ends[name]
@@ -265,17 +260,6 @@ def draw_registers(
         return rng.integers(*usual[name], n).astype(np.int32)
 
     return CubaRegisters(**{name: draw(name) for name in ends}, spiking=spiking)
-
-
-def draw_refractory(rng: np.random.Generator, n: int, *, extreme: bool) -> CubaRefractoryRegisters:
-    """Return CUBA neurons that wait after a spike, some of them not at all."""
-    words = draw_registers(rng, n, extreme=extreme)
-    waits = np.where(rng.random(n) < 0.3, rng.choice([0, 1, 62], n), rng.integers(0, 9, n))
-    return CubaRefractoryRegisters(
-        **{name: getattr(words, name) for name in words.words},
-        refractory=waits.astype(np.int32),
-        reset="subtract" if rng.random() < 0.5 else "hard",
-    )
 
 
 def draw_deltas(
@@ -326,7 +310,7 @@ def draw_resonators(
 def draw_adaptive(
     rng: np.random.Generator, n: int, *, extreme: bool, kind: type[NeuronRegisters]
 ) -> NeuronRegisters:
-    """Return neurons that adapt, or Xylo's; the extreme ones hold every end of every range."""
+    """Return neurons that adapt or wait, or Xylo's; the extreme ones hold every range's ends."""
     ranges = {
         "du": (-1, 4095, 100, 2000),
         **dict.fromkeys(("dv", "dth"), (0, 4096, 20, 1000)),
@@ -334,6 +318,8 @@ def draw_adaptive(
         "vth": (0, 1 << 17, 1, 40),
         "vth_step": (0, 1 << 17, 1, 60),
         "bias_mant": (-(1 << 15), (1 << 15) - 1, -10, 30),
+        "bias_exp": (-15, 15, 0, 7),
+        "refractory": (0, 62, 0, 9),
         "sin_decay": (0, 4096, 500, 2500),
         "cos_decay": (0, 4096, 2500, 3500),
     }
@@ -349,13 +335,14 @@ def draw_adaptive(
         else:
             value = rng.integers(usual_low, usual_high, n)
         words[word] = value.astype(np.int32)
-    return kind(**words)
+    options = {"reset": str(rng.choice(["hard", "subtract"]))} if "reset" in kind.options else {}
+    return kind(**words, **options)
 
 
 # one line for each of hetlava.neurons.registers.NEURONS
 DRAW: dict[str, Callable[..., NeuronRegisters]] = {
     "cuba": draw_registers,
-    "cuba_refractory": draw_refractory,
+    "cuba_refractory": partial(draw_adaptive, kind=CubaRefractoryRegisters),
     "alif": partial(draw_adaptive, kind=AlifRegisters),
     "adrf": partial(draw_adaptive, kind=AdrfRegisters),
     "adrf_iz": partial(draw_adaptive, kind=AdrfIzRegisters),
