@@ -29,7 +29,7 @@ def test_a_population_is_reset_before_the_steps_that_lava_resets() -> None:
     )
     # Lava counts steps from 1: 1, 5, 9 are equal to 5 modulo 4
     assert [t for t in range(10) if population.resets_before(t)] == [0, 4, 8]
-    with pytest.raises(ValidationError, match="reset_interval -1"):
+    with pytest.raises(ValidationError, match="reset_interval is -1"):
         QuantisedPopulation(name="p", registers=registers, reset_interval=-1)
 
 
