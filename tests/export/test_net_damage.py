@@ -14,6 +14,7 @@ import pytest
 from hetlava.convolution import QuantisedConvolution
 from hetlava.errors import FormatError, UnsupportedError
 from hetlava.export.net_hdf5 import read, write
+from hetlava.export.net_header import FORMAT
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedPopulation
 
@@ -61,8 +62,9 @@ def test_a_header_that_lies_is_named(
 
 
 def test_a_newer_format_is_named(net_file: Path) -> None:
-    edit(net_file, lambda h: h.update(format=5, new_key=1))
-    with pytest.raises(UnsupportedError, match="format 5, this hetlava reads up to 4"):
+    edit(net_file, lambda h: h.update(format=FORMAT + 1, new_key=1))
+    message = f"format {FORMAT + 1}, this hetlava reads up to {FORMAT}"
+    with pytest.raises(UnsupportedError, match=message):
         read(net_file)
 
 
