@@ -50,19 +50,12 @@ def sparse_process(part: SparsePart, message_bits: int, delays: Int8 | Int16 | N
     ``delays`` are (n_synapses,), of which some are not 0.
     """
     from lava.proc.sparse.process import DelaySparse, Sparse
-    from lava.utils.weightutils import SignMode
     from scipy.sparse import csc_matrix
 
     values = part.values
     # a copy: Lava's processes write to what they are given
     lists = csc_matrix((values.weights.copy(), part.post, part.indptr), shape=part.shape)
-    options = {
-        "weights": lists.tocsr(),
-        "weight_exp": values.weight_exp,
-        "num_weight_bits": values.num_weight_bits,
-        "sign_mode": SignMode[values.sign_mode],
-        "num_message_bits": message_bits,
-    }
+    options = values.options(message_bits) | {"weights": lists.tocsr()}
     if delays is None:
         return Sparse(**options)
     late = csc_matrix((delays.astype(int), part.post, part.indptr), shape=part.shape).tocsr()

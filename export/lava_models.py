@@ -39,6 +39,17 @@ class DensePart(ArrayRecord):
     sign_mode: SignMode
     num_weight_bits: int
 
+    def options(self, message_bits: int) -> dict[str, Any]:
+        """Return what every process of Lava's takes beside weights; Lava must be enabled."""
+        from lava.utils.weightutils import SignMode as LavaSignMode
+
+        return {
+            "weight_exp": self.weight_exp,
+            "num_weight_bits": self.num_weight_bits,
+            "sign_mode": LavaSignMode[self.sign_mode],
+            "num_message_bits": message_bits,
+        }
+
 
 def dense_parts(projection: QuantisedProjection | QuantisedSparse) -> tuple[DensePart, ...]:
     """Return the Dense processes whose summed outputs equal the projection, bit for bit.
@@ -107,15 +118,8 @@ def dense_process(
     ``delays`` are (n_pre,) of sources or (n_post, n_pre) of synapses.
     """
     from lava.proc.dense.process import DelayDense, Dense
-    from lava.utils.weightutils import SignMode as LavaSignMode
 
-    options = {
-        "weights": part.weights,
-        "weight_exp": part.weight_exp,
-        "num_weight_bits": part.num_weight_bits,
-        "sign_mode": LavaSignMode[part.sign_mode],
-        "num_message_bits": message_bits,
-    }
+    options = part.options(message_bits) | {"weights": part.weights}
     if delays is None:
         return Dense(**options)
     late = np.broadcast_to(delays.astype(int), part.weights.shape).copy()

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 from hetlava.errors import UnsupportedError, ValidationError
 from hetlava.events import Events
@@ -183,8 +184,8 @@ def thread_count(threads: int | None) -> int:
             if hasattr(os, "sched_getaffinity")
             else os.cpu_count() or 1
         )
-    if not isinstance(threads, int):
+    if not isinstance(threads, Integral):  # numpy's count too
         raise ValidationError(f"threads is {threads!r}, expected a whole number")
     if threads < 1:
         raise ValidationError(f"threads is {threads}, expected at least 1")
-    return threads
+    return int(threads)

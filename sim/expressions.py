@@ -6,6 +6,7 @@ import ast
 import builtins
 import inspect
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
@@ -60,7 +61,7 @@ class Frame(NamedTuple):
     end: Any
 
 
-class Expressions:
+class Expressions(ABC):
     """The part of a function's translation that gives values.
 
     Attributes
@@ -75,9 +76,9 @@ class Expressions:
         self.b = ir.IRBuilder(made.append_basic_block("entry"))
         self.frame: Any = None
 
+    @abstractmethod
     def call(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """Call a function of loops; return its result."""
-        raise NotImplementedError
 
     def unknown(self, node: ast.AST) -> Any:
         """Refuse what loops do not have."""

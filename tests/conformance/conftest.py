@@ -5,8 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from hetlava.events import Events
 from hetlava.neurons.cuba import CubaRegisters
 from hetlava.quantised import QuantisedNetwork, QuantisedPopulation
+from hetlava.recording import Recording
+from hetlava.sim import engine, reference
 from hetlava.synapses import QuantisedSynapses
 
 
@@ -36,3 +39,24 @@ def wire(rng: np.random.Generator, projections: Sequence[QuantisedSynapses]) -> 
         projections=tuple(projections),
         output=projections[-1].target,
     )
+
+
+@pytest.fixture(scope="session")
+def assert_lava_agrees() -> Callable[..., Recording]:
+    """``assert_lava_agrees(net, inputs, lif)`` gives the reference's recording."""
+    return compare
+
+
+def compare(net: QuantisedNetwork, inputs: Events, lif: str = "stock") -> Recording:
+    from hetlava.export import lava_graph
+
+    expected = reference.run(net, inputs, probes=("u", "v"))
+    for found in (
+        lava_graph.run(net, inputs, probes=("u", "v"), lif=lif),  # type: ignore[arg-type]
+        engine.run(net, inputs, probes=("u", "v"), threads=1),
+    ):
+        for a, b in zip(found.u + found.v, expected.u + expected.v, strict=True):
+            assert np.array_equal(a, b), found.target
+        assert found.spikes == expected.spikes
+        assert np.array_equal(found.synops, expected.synops)
+    return expected

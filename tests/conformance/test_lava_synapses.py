@@ -7,19 +7,18 @@ import numpy as np
 import pytest
 
 from hetlava.convolution import QuantisedConvolution, pooling
-from hetlava.events import Events, from_dense
-from hetlava.export import lava_graph
+from hetlava.events import from_dense
 from hetlava.export.lava_models import DensePart
 from hetlava.export.lava_synapses import ConvPart, lava_synapses
 from hetlava.quantised import QuantisedNetwork, QuantisedProjection
 from hetlava.recording import Recording
-from hetlava.sim import engine, reference
 from hetlava.synapses import QuantisedSynapses
 
 pytestmark = pytest.mark.lava
 
 Convolution = Callable[..., QuantisedConvolution]
 Wired = Callable[..., QuantisedNetwork]
+Agree = Callable[..., Recording]
 STEPS = 20
 
 
@@ -34,19 +33,6 @@ def dense(
     return QuantisedProjection(source=source, target=target, weights=weights, weight_exp=weight_exp)
 
 
-def assert_lava_agrees(net: QuantisedNetwork, inputs: Events, lif: str = "stock") -> Recording:
-    expected = reference.run(net, inputs, probes=("u", "v"))
-    for found in (
-        lava_graph.run(net, inputs, probes=("u", "v"), lif=lif),  # type: ignore[arg-type]
-        engine.run(net, inputs, probes=("u", "v"), threads=1),
-    ):
-        for a, b in zip(found.u + found.v, expected.u + expected.v, strict=True):
-            assert np.array_equal(a, b), found.target
-        assert found.spikes == expected.spikes
-        assert np.array_equal(found.synops, expected.synops)
-    return expected
-
-
 def a_conv(rng: np.random.Generator, draw: Convolution, **fields: object) -> QuantisedConvolution:
     """Draw until Lava's Conv takes it."""
     while True:
@@ -58,7 +44,9 @@ def a_conv(rng: np.random.Generator, draw: Convolution, **fields: object) -> Qua
 
 @pytest.mark.parametrize("lif", ["stock", "vector"])
 @pytest.mark.parametrize("seed", range(3))
-def test_kernels_agree(seed: int, lif: str, random_convolution: Convolution, wired: Wired) -> None:
+def test_kernels_agree(
+    seed: int, lif: str, random_convolution: Convolution, wired: Wired, assert_lava_agrees: Agree
+) -> None:
     rng = np.random.default_rng(seed)
     first = a_conv(rng, random_convolution)
     second = a_conv(
@@ -72,7 +60,9 @@ def test_kernels_agree(seed: int, lif: str, random_convolution: Convolution, wir
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1012))
-def test_many_kernels_agree(seed: int, random_convolution: Convolution, wired: Wired) -> None:
+def test_many_kernels_agree(
+    seed: int, random_convolution: Convolution, wired: Wired, assert_lava_agrees: Agree
+) -> None:
     rng = np.random.default_rng(seed)
     first = random_convolution(rng)
     second = random_convolution(rng, "p0", "p1", input_shape=first.output_shape)
@@ -81,7 +71,9 @@ def test_many_kernels_agree(seed: int, random_convolution: Convolution, wired: W
     assert_lava_agrees(net, from_dense(rng.random((STEPS, 2, net.n_inputs)) < 0.3))
 
 
-def test_pools_between_kernels_agree(rng: np.random.Generator, wired: Wired) -> None:
+def test_pools_between_kernels_agree(
+    rng: np.random.Generator, wired: Wired, assert_lava_agrees: Agree
+) -> None:
     kernel = (2 * rng.integers(-60, 100, (4, 2, 3, 3))).astype(np.int16)
     conv = QuantisedConvolution(
         source="input", target="a", weights=kernel, input_shape=(2, 8, 6), padding=((1, 1), (1, 1))
@@ -94,7 +86,7 @@ def test_pools_between_kernels_agree(rng: np.random.Generator, wired: Wired) -> 
 
 @pytest.mark.parametrize(("longest", "weight_exp"), [(3, 0), (62, 2), (5, -2)])
 def test_delays_of_matrices_agree(
-    longest: int, weight_exp: int, rng: np.random.Generator, wired: Wired
+    longest: int, weight_exp: int, rng: np.random.Generator, wired: Wired, assert_lava_agrees: Agree
 ) -> None:
     chain = [
         dense(rng, "input", "a", (6, 5), weight_exp),
@@ -108,7 +100,9 @@ def test_delays_of_matrices_agree(
     assert {lava_synapses(q).inside for q in net.projections} == {weight_exp >= 0}
 
 
-def test_delays_of_kernels_agree(rng: np.random.Generator, wired: Wired) -> None:
+def test_delays_of_kernels_agree(
+    rng: np.random.Generator, wired: Wired, assert_lava_agrees: Agree
+) -> None:
     first = kernel(2 * rng.integers(-60, 120, (3, 1, 3, 2)), stride=(1, 2))
     second = kernel(
         2 * rng.integers(-60, 120, (2, 3, 2, 2)),
@@ -137,9 +131,7 @@ def kernel(weights: np.ndarray, **fields: object) -> QuantisedConvolution:
     ],
 )
 def test_what_conv_would_compute_otherwise_goes_through_its_matrix(
-    q: QuantisedConvolution,
-    rng: np.random.Generator,
-    wired: Wired,
+    q: QuantisedConvolution, rng: np.random.Generator, wired: Wired, assert_lava_agrees: Agree
 ) -> None:
     assert isinstance(lava_synapses(q).parts[0], DensePart)
     net = wired(rng, [q])

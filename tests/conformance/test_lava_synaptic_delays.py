@@ -7,20 +7,19 @@ import numpy as np
 import pytest
 
 from hetlava.convolution import QuantisedConvolution
-from hetlava.events import Events, from_dense
-from hetlava.export import lava_graph
+from hetlava.events import from_dense
 from hetlava.export.lava_lists import SparsePart
 from hetlava.export.lava_models import DensePart
 from hetlava.export.lava_synapses import ConvPart, all_lava_synapses
 from hetlava.quantised import QuantisedNetwork, QuantisedProjection
 from hetlava.recording import Recording
-from hetlava.sim import engine, reference
 from hetlava.sparse_synapses import from_matrix
 from hetlava.synapses import QuantisedSynapses
 
 pytestmark = pytest.mark.lava
 
 Wired = Callable[..., QuantisedNetwork]
+Agree = Callable[..., Recording]
 STEPS = 20
 
 
@@ -36,23 +35,15 @@ def dense(
     return QuantisedProjection(source=source, target=target, weights=weights, **fields)
 
 
-def assert_lava_agrees(net: QuantisedNetwork, inputs: Events, lif: str = "stock") -> Recording:
-    expected = reference.run(net, inputs, probes=("u", "v"))
-    for found in (
-        lava_graph.run(net, inputs, probes=("u", "v"), lif=lif),  # type: ignore[arg-type]
-        engine.run(net, inputs, probes=("u", "v"), threads=1),
-    ):
-        for a, b in zip(found.u + found.v, expected.u + expected.v, strict=True):
-            assert np.array_equal(a, b), found.target
-        assert found.spikes == expected.spikes
-        assert np.array_equal(found.synops, expected.synops)
-    return expected
-
-
 @pytest.mark.parametrize("lists", [False, True])
 @pytest.mark.parametrize(("longest", "weight_exp"), [(3, 0), (62, 2), (5, -3)])
 def test_delays_of_synapses_agree(
-    longest: int, weight_exp: int, lists: bool, rng: np.random.Generator, wired: Wired
+    longest: int,
+    weight_exp: int,
+    lists: bool,
+    rng: np.random.Generator,
+    wired: Wired,
+    assert_lava_agrees: Agree,
 ) -> None:
     chain = [
         late(rng, dense(rng, "input", "a", (6, 5), weight_exp=weight_exp), longest),
@@ -74,7 +65,7 @@ def test_delays_of_synapses_agree(
 
 @pytest.mark.parametrize("lists", [False, True])
 def test_odd_weights_of_both_signs_agree(
-    lists: bool, rng: np.random.Generator, wired: Wired
+    lists: bool, rng: np.random.Generator, wired: Wired, assert_lava_agrees: Agree
 ) -> None:
     chain = []
     for source, target, shape, most in (("input", "a", (5, 4), 127), ("a", "b", (3, 5), 255)):
@@ -86,7 +77,9 @@ def test_odd_weights_of_both_signs_agree(
 
 
 @pytest.mark.parametrize("weight_exp", [0, 9, -4])
-def test_graded_messages_agree(weight_exp: int, rng: np.random.Generator, wired: Wired) -> None:
+def test_graded_messages_agree(
+    weight_exp: int, rng: np.random.Generator, wired: Wired, assert_lava_agrees: Agree
+) -> None:
     first = dense(rng, "input", "a", (4, 5), weight_exp=weight_exp, message_bits=24)
     net = wired(rng, [late(rng, first, 3), late(rng, dense(rng, "a", "b", (3, 4)), 2)])
     x = rng.integers(-(1 << 23), 1 << 23, (STEPS, 2, 5)) * (rng.random((STEPS, 2, 5)) < 0.5)
@@ -95,7 +88,9 @@ def test_graded_messages_agree(weight_exp: int, rng: np.random.Generator, wired:
     assert (len(all_lava_synapses(net.projections[0])) > 1) == (weight_exp < 0)
 
 
-def test_delays_of_the_weights_of_a_kernel_agree(rng: np.random.Generator, wired: Wired) -> None:
+def test_delays_of_the_weights_of_a_kernel_agree(
+    rng: np.random.Generator, wired: Wired, assert_lava_agrees: Agree
+) -> None:
     q = QuantisedConvolution(
         source="input",
         target="a",
@@ -116,6 +111,7 @@ def test_levels_keep_the_delays_of_their_synapses(
     rng: np.random.Generator,
     wired: Wired,
     few_levels: Callable[..., QuantisedNetwork],
+    assert_lava_agrees: Agree,
 ) -> None:
     chain = [late(rng, dense(rng, *ends, (6, 6)), 4) for ends in (("input", "a"), ("a", "b"))]
     net = wired(rng, [from_matrix(q) for q in chain] if lists else chain)  # type: ignore[arg-type]

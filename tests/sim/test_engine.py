@@ -263,3 +263,7 @@ def test_events_made_in_order_equal_checked_ones(random_network):
     for events in engine.run(net, inputs).spikes:
         assert replace(events) == events
         assert not events.index.flags.writeable and not events.indptr.flags.writeable
+
+
+def test_numpys_numbers_count_threads():
+    assert engine.thread_count(np.int64(2)) == 2
